@@ -1,0 +1,113 @@
+"""Records into batches: one builder for each topic and partition, shared by all streams of a shard."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from aiokafka.producer.message_accumulator import BatchBuilder
+
+from bridge.kafka.partitioner import partition_for
+from bridge.kafka.producer import BATCH_BYTES, empty_batch
+from bridge.kafka.topics import Existing
+from bridge.records import Record
+
+_BATCH_OVERHEAD = 61 + 21  # a batch's header, and what a record may add to its key, value and headers
+
+
+class Builders(Protocol):
+    """Makes an empty batch."""
+
+    def batch(self, limit: int) -> BatchBuilder:
+        """An empty batch that takes at most `limit` bytes."""
+
+
+@dataclass(slots=True, eq=False)
+class Batch:
+    """A batch on its way, with the records in it, for the search when it is refused."""
+
+    topic: str
+    partition: int
+    builder: BatchBuilder
+    records: list[Record] = field(default_factory=list)
+    most: int = 0
+    """How many records it may hold; 0 is no bound but its size."""
+
+
+@dataclass(slots=True)
+class _Lane:
+    """A topic's open batches."""
+
+    partitions: int
+    limit: int
+    open: list[Batch | None]
+
+
+class Packer:
+    """Packs the records of one transaction.
+
+    Args:
+        producer: Makes the empty batches.
+        topics: The topics as the cluster has them.
+        alone: How many records may share a batch with a record, by its identity: what a search by halves says.
+    """
+
+    def __init__(self, producer: Builders, topics: Mapping[str, Existing], alone: Mapping[int, int]) -> None:
+        self._producer = producer
+        self._alone = alone
+        self._lanes: dict[str, _Lane] = {
+            name: _Lane(topic.partitions, min(BATCH_BYTES, topic.max_message_bytes), [None] * topic.partitions)
+            for name, topic in topics.items()
+        }
+
+    def pack(self, record: Record, timestamp_ms: int) -> Batch | None:
+        """Add a record to its batch. Returns a batch that is full with what came before, or None."""
+        lane = self._lanes[record.topic]
+        return self._add(lane, record, partition_for(record.key, lane.partitions), timestamp_ms)
+
+    def pack_at(self, record: Record, partition: int, timestamp_ms: int) -> Batch | None:
+        """Like `pack`, for a record whose partition is given."""
+        return self._add(self._lanes[record.topic], record, partition, timestamp_ms)
+
+    def _add(self, lane: _Lane, record: Record, partition: int, timestamp_ms: int) -> Batch | None:
+        batch = lane.open[partition]
+        full: Batch | None = None
+        if self._alone:
+            most = self._alone.get(id(record), 0)
+            if batch is not None and (batch.most != most or (most and len(batch.records) >= most)):
+                full, batch = batch, None
+        else:
+            most = 0
+        if batch is not None:
+            if self._append(batch, record, timestamp_ms):
+                return full
+            full = batch
+        batch = lane.open[partition] = Batch(record.topic, partition, self._producer.batch(lane.limit), most=most)
+        self._append(batch, record, timestamp_ms)
+        return full
+
+    def _append(self, batch: Batch, record: Record, timestamp_ms: int) -> bool:
+        added = batch.builder.append(key=record.key, value=record.value, timestamp=timestamp_ms, headers=record.headers)
+        if added is None:
+            return False
+        batch.records.append(record)
+        return True
+
+    def rest(self) -> Iterator[Batch]:
+        """The batches that are open still."""
+        for lane in self._lanes.values():
+            for partition, batch in enumerate(lane.open):
+                if batch is not None:
+                    lane.open[partition] = None
+                    yield batch
+
+
+def fits(compression: str | None, record: Record, limit: int) -> bool:
+    """Whether a record, alone in a batch and compressed, stays within a topic's `max.message.bytes`."""
+    headers = sum(len(name) + len(value) + 10 for name, value in record.headers)
+    if len(record.key) + len(record.value) + headers + _BATCH_OVERHEAD <= limit:
+        return True
+    if compression is None:
+        return False
+    trial = empty_batch(limit, compression)
+    trial.append(key=record.key, value=record.value, timestamp=0, headers=record.headers)
+    return len(trial._build()) <= limit  # noqa: SLF001 -- a batch that was built can't be sent, only measured

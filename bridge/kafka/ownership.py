@@ -1,0 +1,164 @@
+"""Who owns a shard: the claim in its partition, read before anything is taken back, and renewed while idle.
+
+Fencing makes ownership safe, since only the newest producer with the shard's transactional id can commit. The claim
+says by whom one was fenced: a transaction that the broker timed out looks the same as another owner.
+"""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from bridge.errors import CommitUnknown, OwnedElsewhere
+from bridge.kafka.checkpoints import CLAIM_KEY, Claim, Stored
+from bridge.kafka.writer import Round, Writer
+
+OPEN_S = 10.0
+"""Seconds that a new producer may take to start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """This process, as its claims name it: a name that no two processes share, and where it runs."""
+
+    instance: str
+    host: str
+    pid: int
+
+
+Arbiter = Callable[[int], Awaitable[bool]]
+"""Says whether this instance may take a shard back that another one has claimed."""
+
+
+class Ownership:
+    """One instance's hold on one shard.
+
+    Args:
+        shard: The shard's number.
+        identity: This process.
+        writer: The shard's writer.
+        read: Reads what the shard's partition says.
+        arbiter: Asked when another instance's claim is found.
+    """
+
+    def __init__(
+        self,
+        shard: int,
+        *,
+        identity: Identity,
+        writer: Writer,
+        read: Callable[[], Awaitable[Stored]],
+        arbiter: Arbiter,
+    ) -> None:
+        self.serial = 0
+        """The number of this instance's last transaction on the shard."""
+        self._shard = shard
+        self._identity = identity
+        self._writer = writer
+        self._read = read
+        self._arbiter = arbiter
+        self._claimed = False
+        self._before: Claim | None = None  # whose claim stood there when this instance came
+        self._came = False
+
+    @property
+    def before(self) -> Claim | None:
+        """The claim that this instance found when it came, or None."""
+        return self._before
+
+    def next(self) -> Round:
+        """An empty round with the next serial number."""
+        self.serial += 1
+        return Round(self.serial)
+
+    def claim(self, serial: int) -> tuple[bytes, bytes]:
+        """The record that says that this instance owns the shard."""
+        identity = self._identity
+        claim = Claim(identity.instance, serial, identity.host, identity.pid, int(time.time() * 1000))
+        return CLAIM_KEY, claim.encode()
+
+    @property
+    def instance(self) -> str:
+        """This instance's name."""
+        return self._identity.instance
+
+    async def take(self) -> Stored:
+        """Take the shard, or take it back: fence, read, and claim if the claim isn't this instance's yet.
+
+        Returns:
+            What the partition says, after everything that was open is ended.
+
+        Raises:
+            OwnedElsewhere: another instance has claimed it, and may keep it.
+            KafkaFailure: it can't be done now, or not at all.
+        """
+        if self._came:
+            await self._look()
+        await self._writer.open(OPEN_S)
+        stored = await self._read()
+        if not self._came:
+            self._before = stored.claim
+            self._came = True
+        await self._judge(stored.claim)
+        if not self._claimed:
+            transaction = self.next()
+            transaction.tail = [self.claim(transaction.serial)]
+            try:
+                await self._writer.write(transaction)
+            except CommitUnknown:
+                await self._writer.abandon()
+                raise
+            self._claimed = True
+        return stored
+
+    async def _look(self) -> None:
+        """Read the claim before the transactional id is taken back: that would fence a rightful owner."""
+        await self._judge((await self._read()).claim)
+
+    async def _judge(self, claim: Claim | None) -> None:
+        if claim is None or claim.instance == self.instance:
+            self._claimed = self._claimed and claim is not None
+            return
+        if not self._claimed and self._before is not None and claim.instance == self._before.instance:
+            return  # the one who was there before; it is being relieved
+        if self._claimed and await self._arbiter(self._shard):
+            self._claimed = False
+            self._before = claim
+            return
+        raise OwnedElsewhere(
+            f"shard {self._shard} now belongs to {claim}; this instance ({self.instance}) leaves it",
+            hint="let one bridge run for each kafka.group, or give each a kafka.group and a topic_prefix of its own",
+        )
+
+
+class Outcome(Enum):
+    """What became of a round whose commit is unknown. There is no fourth answer."""
+
+    COMMITTED = "committed"
+    NOT_COMMITTED = "not-committed"
+    SUPERSEDED = "superseded"
+    """Somebody else has written for one of the shard's streams: what is held here counts no more."""
+
+
+Stamp = tuple[str, int]
+"""Who wrote a checkpoint, and in which of its transactions."""
+
+
+def outcome(transaction: Round, stored: Stored, stamps: Mapping[str, Stamp], instance: str) -> Outcome:
+    """What became of a round, by what the partition says.
+
+    Args:
+        transaction: The round.
+        stored: What the partition says.
+        stamps: Of each stream's checkpoint, who wrote it as far as this instance knows.
+        instance: This instance's name.
+    """
+    ours = (instance, transaction.serial)
+    found = {name: (checkpoint.instance, checkpoint.serial) for name, checkpoint in stored.checkpoints.items()}
+    for stream, stamp in found.items():
+        if stream in stamps and stamp not in (stamps[stream], ours):
+            return Outcome.SUPERSEDED
+    claim = stored.claim
+    if claim is not None and (claim.instance, claim.serial) == ours:
+        return Outcome.COMMITTED
+    return Outcome.COMMITTED if ours in found.values() else Outcome.NOT_COMMITTED

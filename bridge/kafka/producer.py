@@ -1,0 +1,183 @@
+"""One transactional producer's life, with aiokafka's traps kept in this room.
+
+What aiokafka does and what is done about it here: a commit succeeds although a batch in it failed, so every
+delivery is awaited first; `start` and `stop` hang while no broker answers, so both have a deadline; a producer
+that failed leaves tasks behind, so it is taken apart by hand. After any failure a producer is of no more use.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+from typing import Any, Final
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import (
+    AuthenticationFailedError,
+    AuthenticationMethodNotSupported,
+    ClusterAuthorizationFailedError,
+    InvalidProducerEpoch,
+    InvalidProducerIdMapping,
+    InvalidTimestampError,
+    InvalidTopicError,
+    InvalidTransactionTimeout,
+    InvalidTxnState,
+    KafkaError,
+    MessageSizeTooLargeError,
+    PolicyViolationError,
+    ProducerClosed,
+    ProducerFenced,
+    RecordListTooLargeError,
+    SaslAuthenticationFailed,
+    TopicAuthorizationFailedError,
+    TransactionalIdAuthorizationFailed,
+    UnsupportedForMessageFormatError,
+    UnsupportedVersionError,
+)
+from aiokafka.producer.message_accumulator import BatchBuilder
+
+from bridge.errors import CommitUnknown, KafkaFailure, Unpublishable
+from bridge.kafka import InvalidRecordError
+
+BATCH_BYTES: Final = 256 * 1024
+"""The size of a full batch. aiokafka keeps one request in flight a broker, so its own 16 KiB are too small."""
+
+_CLOSE_S: Final = 2.0
+
+RECORD_FAULTS: Final = (MessageSizeTooLargeError, RecordListTooLargeError, InvalidRecordError)
+"""What a broker says of a batch when the fault is in a record."""
+
+_BLOCKED: Final[Mapping[type[KafkaError], str]] = {
+    TopicAuthorizationFailedError: "allow Write and Describe on the topic",
+    ClusterAuthorizationFailedError: "allow IdempotentWrite on the cluster",
+    TransactionalIdAuthorizationFailed: "allow Write and Describe on the transactional id",
+    InvalidTimestampError: "set this machine's clock right, or the topic's message.timestamp.after.max.ms",
+    PolicyViolationError: "the cluster's own policy forbids it; ask who runs it",
+    InvalidTopicError: "the topic's name or kind can't be written to",
+    UnsupportedForMessageFormatError: "the topic has a message format from before Kafka 0.11",
+    UnsupportedVersionError: "the brokers are too old for transactions; Kafka 2.5 or newer is needed",
+    InvalidTransactionTimeout: "lower kafka.transaction_timeout_ms, or raise transaction.max.timeout.ms",
+    AuthenticationFailedError: "check the credentials for Kafka",
+    AuthenticationMethodNotSupported: "check how the brokers authenticate",
+    SaslAuthenticationFailed: "check the credentials for Kafka",
+}
+
+_FENCED: Final = (ProducerFenced, InvalidProducerEpoch, InvalidProducerIdMapping, InvalidTxnState)
+
+
+def failure(error: BaseException, doing: str) -> KafkaFailure:
+    """What an error of aiokafka means for the shard: blocked until somebody mends it, or to be recovered from."""
+    for kind, hint in _BLOCKED.items():
+        if isinstance(error, kind):
+            what = f"{kind.__name__} {error.args[0] if error.args else ''}".rstrip()
+            return Unpublishable(f"Kafka refuses: {doing}: {what}", hint=hint, reason=kind.__name__)
+    if isinstance(error, _FENCED):
+        return CommitUnknown(f"{doing}: {type(error).__name__}", reason="fenced")
+    if isinstance(error, TimeoutError):
+        return CommitUnknown(f"{doing}: no answer in time", reason="deadline")
+    return CommitUnknown(f"{doing}: {type(error).__name__} {error}".rstrip(), reason="error")
+
+
+def empty_batch(limit: int, compression: str | None) -> BatchBuilder:
+    """An empty transactional batch; `create_batch` of aiokafka knows but one limit for all topics."""
+    codec = AIOKafkaProducer._COMPRESSORS[compression][1] if compression else 0  # noqa: SLF001
+    return BatchBuilder(limit, codec, is_transactional=True)
+
+
+class Producer:
+    """A transactional producer that is started, used until its first failure, and dropped.
+
+    Args:
+        options: What every Kafka client of the process is made with.
+        transactional_id: The shard's; the newest producer with it fences those before.
+        transaction_timeout_ms: After this the broker aborts what is open.
+        compression: A codec's name, or None.
+    """
+
+    def __init__(
+        self,
+        options: Mapping[str, Any],
+        *,
+        transactional_id: str,
+        transaction_timeout_ms: int,
+        compression: str | None,
+    ) -> None:
+        self._compression = compression
+        self._inner = AIOKafkaProducer(
+            **options,
+            transactional_id=transactional_id,
+            transaction_timeout_ms=transaction_timeout_ms,
+            request_timeout_ms=transaction_timeout_ms,
+            compression_type=compression,
+            max_batch_size=BATCH_BYTES,
+            acks="all",
+            retry_backoff_ms=50,
+        )
+
+    async def start(self, deadline_s: float) -> None:
+        """Connect and take the transactional id, which aborts what an earlier owner left open.
+
+        Raises:
+            KafkaFailure: it wasn't possible within `deadline_s` seconds. The producer is taken apart.
+        """
+        try:
+            async with asyncio.timeout(deadline_s):
+                await self._inner.start()
+        except (KafkaError, OSError, TimeoutError) as error:
+            await self.abandon()
+            raise failure(error, "starting the producer") from error
+        except asyncio.CancelledError:
+            await self.abandon()
+            raise
+
+    def batch(self, limit: int) -> BatchBuilder:
+        """An empty batch that takes at most `limit` bytes before compression, but always one record."""
+        return empty_batch(limit, self._compression)
+
+    async def begin(self) -> None:
+        """Begin a transaction."""
+        await self._inner.begin_transaction()
+
+    async def send(self, batch: BatchBuilder, topic: str, partition: int) -> "asyncio.Future[Any]":
+        """Queue a batch; waits while one is queued for that partition. The future is its delivery."""
+        batch.close()
+        delivery: asyncio.Future[Any] = await self._inner.send_batch(batch, topic, partition=partition)
+        return delivery
+
+    async def commit(self) -> None:
+        """Commit. A cancelled commit goes on in aiokafka, so its outcome is unknown."""
+        await self._inner.commit_transaction()
+
+    async def abort(self) -> None:
+        """Abort what is open."""
+        await self._inner.abort_transaction()
+
+    async def stop(self) -> None:
+        """Close an idle producer; never hangs."""
+        with contextlib.suppress(KafkaError, OSError, TimeoutError):
+            async with asyncio.timeout(_CLOSE_S):
+                await self._inner.stop()
+                return
+        await self.abandon()
+
+    async def abandon(self) -> None:
+        """Take a producer apart that failed: fail what is queued, cut its connections, end its tasks.
+
+        The order matters: a sender that still has a connection would go on sending.
+        """
+        inner = self._inner
+        inner._closed = True  # noqa: SLF001 -- __del__ would warn of a producer that was never closed
+        accumulator, sender, transactions = inner._message_accumulator, inner._sender, inner._txn_manager  # noqa: SLF001
+        accumulator._closed = True  # noqa: SLF001
+        accumulator.fail_all(ProducerClosed())
+        with contextlib.suppress(KafkaError, OSError, TimeoutError):
+            async with asyncio.timeout(_CLOSE_S):
+                await inner.client.close()
+        task = sender.sender_task
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task], timeout=_CLOSE_S)
+            if task.done() and not task.cancelled():
+                task.exception()
+        waiter = transactions._transaction_waiter  # noqa: SLF001
+        if waiter is not None and waiter.done() and not waiter.cancelled():
+            waiter.exception()

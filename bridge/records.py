@@ -1,0 +1,177 @@
+"""Pure rules: an entry becomes the records that Kafka gets."""
+
+import base64
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import orjson
+
+from bridge.entries import EntryId, Reject
+
+Headers = list[tuple[str, bytes]]
+
+UNKNOWN_TOPICS = 32
+"""Topics that events with names nobody has seen before may have."""
+
+_ILLEGAL = re.compile(r"[^a-zA-Z0-9._-]")
+_TOPIC_LENGTH = 249  # Kafka's own limit on a topic's name
+
+
+class Record(NamedTuple):
+    """One Kafka message, before it has a partition. `headers` is shared by all records of an entry."""
+
+    topic: str
+    key: bytes
+    value: bytes
+    headers: Headers
+
+
+@dataclass(slots=True)
+class Held:
+    """An entry as the writer holds it until its commit is known.
+
+    Attributes:
+        stream: The stream's name.
+        event: Upstream's name of the event.
+        entry_id: The entry's id, or None if upstream gave none.
+        received_ms: When it was read, epoch milliseconds: the timestamp of its records.
+        records: What is to be published, dead letters included.
+        size: Bytes that it occupies in the buffer, roughly.
+        headers: What its records share.
+        rejects: What couldn't be made a record; becomes dead letters.
+        dead: How many of the records are dead letters, by reason.
+    """
+
+    stream: str
+    event: str
+    entry_id: EntryId | None
+    received_ms: int
+    records: list[Record]
+    size: int
+    headers: Headers
+    rejects: list[Reject] = field(default_factory=list)
+    dead: dict[str, int] = field(default_factory=dict)
+
+
+def order(entry_id: EntryId | None, highest: EntryId | None, counter: int) -> str:
+    """The header `order`, `<ms>-<seq>-<n>`: an entry's own id and 0, or where it was made up and a count."""
+    if entry_id is not None:
+        return f"{entry_id.ms}-{entry_id.seq}-0"
+    ms, seq = highest or (0, 0)
+    return f"{ms}-{seq}-{counter}"
+
+
+class Explode:
+    """Makes the records of one stream's entries.
+
+    Args:
+        stream: The stream's name.
+        topics: The topic of each event that is known, by upstream's name of the event.
+        unknown_prefix: What the topics of other events begin with.
+        odds_format: The format of the stream's prices; None where it has none.
+    """
+
+    def __init__(
+        self,
+        *,
+        stream: str,
+        topics: Mapping[str, str],
+        unknown_prefix: str,
+        odds_format: str | None,
+    ) -> None:
+        self._stream = stream
+        self._topics = dict(topics)
+        self._unknown_prefix = unknown_prefix
+        self._constant: Headers = [("stream", stream.encode()), ("origin", b"stream")]
+        self._format: Headers = [("odds_format", odds_format.encode())] if odds_format else []
+
+    def topic(self, event: str) -> str:
+        """The topic of an event; one that nobody has seen before gets a legal name of its own."""
+        return self._topics.get(event) or unknown_topic(self._unknown_prefix, event)
+
+    def knows(self, event: str) -> bool:
+        """Whether the event has a topic of its own from the start."""
+        return event in self._topics
+
+    def headers(self, event: str, entry_id: EntryId | None, order_text: str) -> Headers:
+        """The headers that all records of an entry share."""
+        headers: Headers = [("event", event.encode()), *self._constant]
+        if entry_id is not None:
+            headers.append(("entry_id", str(entry_id).encode()))
+        headers.append(("order", order_text.encode()))
+        if "odds" in event:
+            headers += self._format
+        return headers
+
+    def records(self, event: str, items: list[tuple[bytes, bytes]], headers: Headers) -> list[Record]:
+        """One record for each item; what has no key of its own takes the stream's name."""
+        topic = self.topic(event)
+        fallback = self._stream.encode()
+        return [Record(topic, key or fallback, value, headers) for key, value in items]
+
+
+def dead_letter(
+    topic: str,
+    *,
+    stream: str,
+    event: str,
+    entry_id: EntryId | None,
+    headers: Headers,
+    reason: str,
+    detail: str,
+    meant_for: str,
+    key: bytes,
+    payload: bytes,
+    limit: int,
+) -> Record:
+    """The record that tells what couldn't be published, and why.
+
+    Args:
+        topic: The topic of dead letters.
+        stream: The stream's name.
+        event: Upstream's name of the event.
+        entry_id: The entry's id, if it has one.
+        headers: The headers of the entry's records.
+        reason: A stable word.
+        detail: What a person would want to know.
+        meant_for: The topic that it was meant for.
+        key: The key that it would have had.
+        payload: Upstream's bytes; in the value they stand in `payload` where they are text, else in
+            `payload_base64`.
+        limit: Bytes that the value may have: the payload is cut to what fits, and the cut is told.
+    """
+    room = max(limit, 0)
+    while True:
+        kept = payload[:room]
+        body: dict[str, object] = {
+            "v": 1,
+            "stream": stream,
+            "reason": reason,
+            "detail": detail[:1_000],
+            "event": event[:1_000],
+            "entry_id": str(entry_id) if entry_id is not None else None,
+            "topic": meant_for,
+            "key": key[:1_000].decode(errors="replace"),
+            "size": len(payload),
+            "truncated": len(kept) < len(payload),
+        }
+        value = orjson.dumps(body | _readable(kept, cut=len(kept) < len(payload)))
+        if len(value) <= limit or not room:
+            return Record(topic, stream.encode(), value, headers)
+        room = min(room, limit) * 3 // 4 if room > 64 else 0
+
+
+def _readable(payload: bytes, *, cut: bool) -> dict[str, str]:
+    try:
+        return {"payload": payload.decode()}
+    except UnicodeDecodeError as error:
+        if cut and error.start > len(payload) - 4:  # the cut went through a character
+            return {"payload": payload[: error.start].decode()}
+        return {"payload_base64": base64.b64encode(payload).decode()}
+
+
+def unknown_topic(prefix: str, event: str) -> str:
+    """A legal topic name for an event that has none: `<prefix>` and the event's name, made legal and cut."""
+    return (prefix + _ILLEGAL.sub("_", event))[:_TOPIC_LENGTH]

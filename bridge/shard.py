@@ -1,0 +1,316 @@
+"""One shard: the streams of one partition of the checkpoints topic, one writer for them, one way to recover.
+
+What the streams offer is held until it is known to be committed. Trouble in Kafka therefore costs no entry and no
+upstream connection: the buffer fills, then reading waits, then all goes on.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from bridge.buffer import Buffer
+from bridge.burial import Burial, halve
+from bridge.continuity import Position
+from bridge.errors import KafkaFailure, OwnedElsewhere, RecordsRefused, Superseded, Unpublishable
+from bridge.health import ShardHealth, ShardState
+from bridge.kafka.catalogue import Catalogue
+from bridge.kafka.checkpoints import Checkpoint, Stored
+from bridge.kafka.ownership import Outcome, Ownership, Stamp, outcome
+from bridge.kafka.writer import Round, Writer
+from bridge.logs import get_logger
+from bridge.metrics import Metrics
+from bridge.records import Held
+
+ROUND_BYTES = 8 * 2**20
+"""About what a transaction takes at most, in bytes: a larger one would come near its deadline."""
+
+RENEW_S = 10.0
+"""Seconds after which an idle owner renews its claim, and so notices that it has been fenced."""
+
+BLOCKED_S = 15.0
+"""Seconds between tries while Kafka refuses for a reason that somebody has to mend."""
+
+_RETRY_S = (0.0, 0.1, 0.3, 1.0, 2.0)  # between tries to recover; the last one repeats
+
+log = get_logger("oddsbridge.shard")
+
+
+class Runs(Protocol):
+    """A stream, as its shard sees it."""
+
+    async def run(self) -> None:
+        """Live until cancelled."""
+
+
+MakeStream = Callable[[Position, Buffer], Runs]
+
+
+class Shard:
+    """Owns one partition of the checkpoints topic, runs its streams, and writes what they offer.
+
+    Args:
+        number: The partition.
+        streams: Makes each stream, by its name, from its position and the buffer that it offers to.
+        ownership: The hold on the partition.
+        writer: Writes the rounds.
+        catalogue: The topics.
+        burial: Puts dead letters in the place of what can't be published.
+        buffer: What is held.
+        health: Where the state is told.
+        metrics: Where the work is counted.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        *,
+        streams: Mapping[str, MakeStream],
+        ownership: Ownership,
+        writer: Writer,
+        catalogue: Catalogue,
+        burial: Burial,
+        buffer: Buffer,
+        health: ShardHealth,
+        metrics: Metrics,
+    ) -> None:
+        self.number = number
+        self.buffer = buffer
+        self._streams = streams
+        self._ownership = ownership
+        self._writer = writer
+        self._catalogue = catalogue
+        self._burial = burial
+        self._health = health
+        self._metrics = metrics.shard(number)
+        self._stream_metrics = metrics.stream
+        self._positions: dict[str, Position] = {}
+        self._stamps: dict[str, Stamp] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._closing = False
+
+    async def take(self) -> None:
+        """Own the shard and know its checkpoints. Whoever owned it before is fenced.
+
+        Raises:
+            OwnedElsewhere: another instance claimed it at the same time.
+            KafkaFailure: it can't be done for a reason that doesn't heal by itself.
+        """
+        tries = 0
+        while True:
+            try:
+                stored = await self._ownership.take()
+                break
+            except KafkaFailure as error:
+                if not error.heals:
+                    raise
+                if not tries:
+                    log.warning("shard can't be taken yet", shard=self.number, why=str(error))
+                self._health.to(ShardState.STARTING, str(error))
+                tries += 1
+                await asyncio.sleep(_delay(tries))
+        self._adopt(stored)
+        self._health.to(ShardState.RUNNING)
+
+    def _adopt(self, stored: Stored) -> None:
+        found = stored.checkpoints
+        self._positions = {name: found[name].position if name in found else Position() for name in self._streams}
+        self._stamps = {name: (found[name].instance, found[name].serial) for name in self._streams if name in found}
+
+    async def run(self) -> None:
+        """Run the streams and write what they offer, until `close` is called and all of it is committed.
+
+        `take` comes first.
+
+        Raises:
+            OwnedElsewhere: another instance owns the shard now.
+            KafkaFailure: the shard can't go on, and that doesn't heal by itself.
+        """
+        try:
+            while True:
+                self._start_streams()
+                try:
+                    await self._write()
+                    break
+                except OwnedElsewhere as error:
+                    self._health.to(ShardState.LEFT, str(error))
+                    raise
+                except Superseded as error:
+                    log.warning("shard begins again", shard=self.number, why=str(error))
+                    await self._stop_streams()
+                    self.buffer.clear()
+                    await self.take()
+        finally:
+            await self._stop_streams()
+        await self._writer.close()
+        self._health.to(ShardState.STOPPED)
+
+    def _start_streams(self) -> None:
+        if not self._closing:
+            self._tasks = [
+                asyncio.create_task(make(self._positions[name].copy(), self.buffer).run(), name=f"stream {name}")
+                for name, make in self._streams.items()
+            ]
+
+    async def _stop_streams(self) -> None:
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def close(self) -> None:
+        """End the streams; `run` ends when all that they offered is committed."""
+        self._closing = True
+        await self._stop_streams()
+        self.buffer.wake()
+
+    async def give_up(self) -> None:
+        """End at once, after `run` was cancelled: what is open is aborted, so that no reader waits for a time-out."""
+        with contextlib.suppress(KafkaFailure):
+            await self._writer.open(2.0)
+        await self._writer.close()
+        self._health.to(ShardState.STOPPED, f"{len(self.buffer)} entries were read and not committed")
+
+    async def _write(self) -> None:
+        while True:
+            if not self._closing:
+                await self.buffer.filled(RENEW_S)
+            taken = self.buffer.first(ROUND_BYTES)
+            if not taken and self._closing:
+                return
+            await self._make_topics(taken)
+            self._burial.rejects(taken)
+            self._burial.too_large(taken)
+            await self._commit(taken)
+
+    async def _make_topics(self, taken: list[Held]) -> None:
+        """Every topic exists before a transaction begins; one that can't turns its records into dead letters."""
+        known = self._catalogue.topics
+        for held in taken:
+            if not held.records or held.records[0].topic in known:
+                continue
+            for topic in {record.topic for record in held.records} - known.keys():
+                why = await self._made(topic)
+                if why:
+                    self._burial.bury(held, "no-topic", why, lambda record, name=topic: record.topic == name)  # type: ignore[misc]
+            known = self._catalogue.topics
+
+    async def _made(self, topic: str) -> str:
+        """Make a topic; returns why it can't be."""
+        tries = 0
+        while True:
+            try:
+                made = await self._catalogue.ensure(topic)
+            except KafkaFailure as error:
+                if not error.heals:
+                    return str(error)
+                self._health.to(ShardState.RECOVERING, str(error))
+                tries += 1
+                await asyncio.sleep(_delay(tries))
+            else:
+                self._health.to(ShardState.RUNNING)
+                return "" if made else "there are too many topics of unknown events"
+
+    async def _commit(self, taken: list[Held]) -> None:
+        """Commit entries, however often it takes."""
+        transaction = self._ownership.next()
+        transaction.held = taken
+        tries = 0
+        how = "committed"
+        while True:
+            positions = self._advance(transaction)
+            started = time.monotonic()
+            try:
+                await self._writer.write(transaction)
+                result = Outcome.COMMITTED
+            except KafkaFailure as error:
+                result = await self._recover(transaction, error, tries)
+                how = "found-committed" if result is Outcome.COMMITTED else "committed"
+                tries += 1
+            if result is Outcome.COMMITTED:
+                break
+            transaction.serial = self._ownership.next().serial
+        self._positions |= positions
+        self._stamps |= dict.fromkeys(positions, (self._ownership.instance, transaction.serial))
+        self.buffer.let_go(len(taken))
+        self._count(taken, time.monotonic() - started, how)
+        if tries:
+            log.info("shard recovered", shard=self.number, tries=tries)
+            self._health.to(ShardState.RUNNING)
+
+    def _advance(self, transaction: Round) -> dict[str, Position]:
+        """The streams' positions after a round. Their checkpoints, or else the claim, become its tail."""
+        positions: dict[str, Position] = {}
+        for held in transaction.held:
+            position = positions.get(held.stream)
+            if position is None:
+                position = positions[held.stream] = self._positions[held.stream].copy()
+            if held.entry_id is not None:
+                position.add(held.event, held.entry_id)
+            else:
+                position.counter += 1
+        instance, serial, now_ms = self._ownership.instance, transaction.serial, int(time.time() * 1000)
+        transaction.tail = [
+            (name.encode(), Checkpoint(position, instance, serial, now_ms).encode(name))
+            for name, position in positions.items()
+        ] or [self._ownership.claim(serial)]
+        return positions
+
+    async def _recover(self, transaction: Round, error: KafkaFailure, tries: int) -> Outcome:
+        """The one way to recover: drop the producer, make a new one, and read from the topic what is true.
+
+        Raises:
+            OwnedElsewhere: another instance owns the shard now.
+            Superseded: somebody else has written for its streams.
+            KafkaFailure: it can't go on, and that doesn't heal by itself.
+        """
+        self._metrics.recoveries.add(error.reason)
+        if not tries:
+            log.warning("transaction failed; recovering", shard=self.number, why=str(error), reason=error.reason)
+        await self._writer.abandon()
+        trouble: KafkaFailure = error
+        while True:
+            blocked = isinstance(trouble, Unpublishable)
+            self._health.to(ShardState.BLOCKED if blocked else ShardState.RECOVERING, str(trouble))
+            await asyncio.sleep(BLOCKED_S if blocked else _delay(tries))
+            tries += 1
+            try:
+                await self._catalogue.refresh()
+                stored = await self._ownership.take()
+                break
+            except KafkaFailure as again:
+                if not again.heals and not isinstance(again, Unpublishable):
+                    raise
+                trouble = again
+        if isinstance(error, RecordsRefused):
+            self._search(transaction, error)
+        result = outcome(transaction, stored, self._stamps, self._ownership.instance)
+        if result is not Outcome.COMMITTED:
+            self._metrics.tx.add("not-committed")
+        if result is Outcome.SUPERSEDED:
+            raise Superseded("somebody else has written for this shard's streams")
+        return result
+
+    def _search(self, transaction: Round, refusal: RecordsRefused) -> None:
+        """Find what was refused: by the topics' limits as they are now, else by halves."""
+        self._burial.too_large(transaction.held)
+        culprits = halve(refusal.refused, transaction.alone)
+        for held in transaction.held:
+            self._burial.bury(held, "refused", refusal.message, lambda record: id(record) in culprits)
+
+    def _count(self, taken: list[Held], seconds: float, how: str) -> None:
+        written: dict[str, list[int]] = {}
+        for held in taken:
+            for reason, n in held.dead.items():
+                self._stream_metrics(held.stream).dead_letters.add(reason, n)
+            for record in held.records:
+                cell = written.setdefault(record.topic, [0, 0])
+                cell[0] += 1
+                cell[1] += len(record.value)
+        self._metrics.committed(seconds, [(topic, n, size) for topic, (n, size) in written.items()], outcome=how)
+        self._metrics.waited(time.time(), [held.received_ms / 1000 for held in taken])
+
+
+def _delay(tries: int) -> float:
+    return _RETRY_S[min(tries, len(_RETRY_S) - 1)]

@@ -1,0 +1,1 @@
+"""The upstream end: speaks HTTP and Server-Sent Events with OpticOdds."""

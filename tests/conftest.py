@@ -1,0 +1,42 @@
+"""What the tests share: one embedded Kafka for all of them, and names that nobody else uses."""
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from bridge.demo.jars import fetch_jars
+from bridge.demo.kafka import EmbeddedKafka
+from bridge.errors import DemoUnavailable
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "kafka" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.kafka)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Fetch Kafka's jars before the first test, so that no test's time limit has to hold the download."""
+    if session.config.getoption("collectonly") or not any(item.get_closest_marker("kafka") for item in session.items):
+        return
+    capture = session.config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        try:
+            fetch_jars()
+        except DemoUnavailable as error:
+            pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[EmbeddedKafka]:
+    """The broker of the whole session. A test that kills or pauses it leaves it serving again."""
+    with EmbeddedKafka() as broker:
+        yield broker
+
+
+@pytest.fixture
+def unique() -> str:
+    """A short name that no other test has: for topic prefixes, groups, transactional ids."""
+    return f"t{uuid.uuid4().hex[:10]}"

@@ -1,0 +1,154 @@
+"""Nothing that a watcher started outlives the process that has the watcher."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from bridge.demo.watcher import Watcher
+from bridge.errors import DemoUnavailable
+
+# Two children a parent, one of them stopped, the other with a child of its own; then what each case adds.
+PARENT = """
+import os, signal, subprocess, sys, time
+from bridge.demo.watcher import Watcher
+mark = sys.argv[1]
+watcher = Watcher()
+(watcher.folder / "data").write_bytes(b"x")
+stopped = watcher.start(["sleep", mark], output=subprocess.DEVNULL)
+stopped.send_signal(signal.SIGSTOP)
+family = watcher.start(["sh", "-c", f"sleep {mark} & sleep {mark}"], output=subprocess.DEVNULL)
+{more}
+print("ready", flush=True)
+sys.stdin.read()
+"""
+HOLD_THE_PIPE = """
+if os.fork() == 0:
+    os.write(1, b"child %d\\n" % os.getpid())
+    time.sleep(600)
+"""
+
+
+def until(holds: Callable[[], bool], what: str, seconds: float = 60) -> None:
+    """Poll; the bound only ends a test that has failed."""
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, what
+        time.sleep(0.02)
+
+
+def marked(mark: str) -> list[psutil.Process]:
+    """Those that run `sleep <mark>`, in whatever state but dead."""
+    return [
+        process
+        for process in psutil.process_iter(["cmdline", "status"])
+        if process.info["cmdline"] == ["sleep", mark] and process.info["status"] != psutil.STATUS_ZOMBIE
+    ]
+
+
+@pytest.fixture
+def mark() -> str:
+    """A number of seconds that nobody else sleeps, to find what is left by."""
+    return f"600.{os.getpid()}{time.monotonic_ns()}"
+
+
+@pytest.fixture
+def temp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    return tmp_path
+
+
+def parent_of(mark: str, more: str = "") -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-c", PARENT.replace("{more}", more), mark],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+
+
+@pytest.mark.parametrize("how", ["kill", "terminate", "exit", "raise"])
+def test_they_end_with_their_parent(how: str, temp: Path, mark: str) -> None:
+    more = {"raise": "sys.stdin.readline = sys.stdin.read = lambda: 1 / 0"}.get(how, "")
+    with parent_of(mark, more) as parent:
+        assert parent.stdout is not None
+        assert parent.stdin is not None
+        if how != "raise":
+            assert parent.stdout.readline() == b"ready\n"
+            until(lambda: len(marked(mark)) == 3, "not all were started")
+            assert len(list(temp.iterdir())) == 1
+        if how in {"kill", "terminate"}:
+            getattr(parent, how)()
+        parent.stdin.close()
+    until(lambda: marked(mark) == [], "something still runs")
+    until(lambda: list(temp.iterdir()) == [], "the folder is still there")
+
+
+def test_a_fork_of_the_parent_does_not_keep_them_alive(temp: Path, mark: str) -> None:
+    with parent_of(mark, HOLD_THE_PIPE) as parent:
+        assert parent.stdout is not None
+        lines = [parent.stdout.readline(), parent.stdout.readline()]
+        assert b"ready\n" in lines
+        fork = psutil.Process(int(next(line for line in lines if line != b"ready\n").split()[1]))
+        try:
+            until(lambda: len(marked(mark)) == 3, "not all were started")
+            parent.kill()
+            until(lambda: marked(mark) == [], "something still runs")
+            until(lambda: list(temp.iterdir()) == [], "the folder is still there")
+            assert fork.is_running()
+        finally:
+            fork.kill()
+
+
+@pytest.mark.parametrize("moment", range(8))
+def test_a_parent_killed_while_it_starts_them_leaves_nothing(moment: int, temp: Path, mark: str) -> None:
+    with parent_of(mark) as parent:
+        until(lambda: list(temp.iterdir()) != [], "the watcher did not start")
+        until(lambda: time.monotonic_ns() % 8_000_000 < 1_000_000 * (moment + 1), "the clock stands still")
+        parent.kill()
+    until(lambda: list(temp.iterdir()) == [], "the folder is still there")
+    until(lambda: marked(mark) == [], "something still runs")
+
+
+def test_close_ends_all_and_a_number_that_is_over_is_left_alone(temp: Path, mark: str) -> None:
+    stranger = subprocess.Popen(["sleep", mark], start_new_session=True)
+    try:
+        with Watcher() as watcher:
+            over = watcher.start(["true"], output=subprocess.DEVNULL)
+            assert over.wait() == 0
+            os.write(watcher._writing, b"%d\n" % stranger.pid)  # as if it had been ours …
+            watcher.ended(stranger)  # … and its number belonged to somebody else by now
+            watcher.start(["sleep", mark], output=subprocess.DEVNULL)
+            until(lambda: len(marked(mark)) == 2, "it was not started")
+        assert [process.pid for process in marked(mark)] == [stranger.pid]
+        assert list(temp.iterdir()) == []
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+
+def test_without_its_watcher_nothing_starts(temp: Path) -> None:
+    with Watcher() as watcher:
+        watcher._process.kill()
+        watcher._process.wait()
+        process = watcher.start(["touch", str(temp / "ran")], output=subprocess.PIPE)
+        process.communicate()
+        assert process.returncode != 0
+    assert not (temp / "ran").exists()
+
+
+def test_a_watcher_that_cannot_make_its_folder_says_so(temp: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(DemoUnavailable, match="did not start"):
+        Watcher(prefix="no-such-folder/x")
+    assert list(temp.iterdir()) == []
+
+
+def test_it_passes_environment_and_output(temp: Path) -> None:
+    with Watcher() as watcher:
+        process = watcher.start(["sh", "-c", 'echo "$WORD"; cat'], output=subprocess.PIPE, env={"WORD": "two  words"})
+        output, _ = process.communicate()
+    assert output == b"two  words\n"
