@@ -39,7 +39,7 @@ class Burial:
                 held.records.append(self._letter(held, reject.reason, reject.detail, "", reject.key, reject.value))
             held.rejects = []
 
-    def _letter(self, held: Held, reason: str, detail: str, meant_for: str, key: bytes, payload: bytes) -> Record:
+    def _letter(self, held: Held, reason: str, detail: str, meant_for: str, key: bytes, payload: bytes) -> Record:  # noqa: PLR0917
         held.dead[reason] = held.dead.get(reason, 0) + 1
         return dead_letter(
             self._topic,

@@ -6,6 +6,8 @@ known together with its event's name.
 
 from bisect import insort
 from collections import deque
+from collections.abc import Collection, Iterable
+from copy import copy
 from enum import StrEnum
 
 from bridge.entries import EntryId
@@ -41,11 +43,11 @@ class Position:
 
     __slots__ = ("_arrived", "_top", "counter")
 
-    def __init__(self) -> None:
-        self.counter = 0
+    def __init__(self, marks: Iterable[_Mark] = (), counter: int = 0) -> None:
+        self.counter = counter
         """Entries published on this stream whose order the bridge made up."""
-        self._top: list[_Mark] = []
-        self._arrived: deque[_Mark] = deque()
+        self._arrived = deque(marks)
+        self._top = sorted(self._arrived)
 
     def add(self, event: str, entry_id: EntryId) -> None:
         """Remember that an entry is published."""
@@ -66,8 +68,7 @@ class Position:
         while arrived[0] < floor:
             arrived.popleft()
         if len(arrived) > 2 * RECENT:  # an id far ahead of its time stands at the front for ever
-            since = arrived.index(floor)
-            self._arrived = deque(mark for n, mark in enumerate(arrived) if n >= since or mark >= floor)
+            self._arrived = deque(self._since(floor))
 
     @property
     def highest(self) -> EntryId | None:
@@ -93,10 +94,9 @@ class Position:
 
     def copy(self) -> "Position":
         """A position that goes its own way from here."""
-        twin = Position()
-        twin.counter = self.counter
-        twin._top = self._top.copy()
-        twin._arrived = self._arrived.copy()
+        twin = copy(self)
+        twin._top = self._top.copy()  # noqa: SLF001 -- its own kind
+        twin._arrived = self._arrived.copy()  # noqa: SLF001
         return twin
 
     def encode(self) -> dict[str, object]:
@@ -105,24 +105,23 @@ class Position:
         `ids` has one word for each, in the order of their coming: `<event>:<ms since the one before>-<seq>`,
         where event is an index into `events`; the first counts from `from_ms`.
         """
-        position = self
-        while True:
-            encoded = position._encode()
-            if len(str(encoded["ids"])) <= RECENT_BYTES or len(position._top) < 2:
-                return encoded
-            if position is self:
-                position = self.copy()
-            for _ in range(8):
-                if len(position._top) > 1:
-                    position._forget_lowest()
+        encoded = self._encode(self._arrived)
+        for dropped in range(8, len(self._top), 8):
+            if len(str(encoded["ids"])) <= RECENT_BYTES:
+                break
+            encoded = self._encode(self._since(self._top[dropped]))
+        return encoded
 
-    def _encode(self) -> dict[str, object]:
-        arrived = self._arrived
-        first = arrived[0][0] if arrived else 0
+    def _since(self, floor: _Mark) -> list[_Mark]:
+        """What is remembered when `floor` is the lowest of the highest ids."""
+        since = self._arrived.index(floor)
+        return [mark for n, mark in enumerate(self._arrived) if n >= since or mark >= floor]
+
+    def _encode(self, marks: Collection[_Mark]) -> dict[str, object]:
+        first = before = next(iter(marks))[0] if marks else 0
         events: dict[str, int] = {}
         words: list[str] = []
-        before = first
-        for ms, seq, event in arrived:
+        for ms, seq, event in marks:
             index = events.setdefault(event, len(events))
             words.append(f"{index}:{ms - before}-{seq}")
             before = ms

@@ -84,7 +84,7 @@ class Daemon:
         """
         self._listen_for_signals()
         address = self._settings.admin.address
-        admin = AdminServer(address.host or "0.0.0.0", address.port, self._health, self._metrics)
+        admin = AdminServer(address.host, address.port, self._health, self._metrics)
         await admin.start()
         summary = asyncio.create_task(summarize(self._metrics, self._health))
         log.info(

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-OURS = "bridge"
+OURS = ("bridge", "oddsbridge")
 """The process's own loggers are never held back: each of their lines was meant."""
 
 _NUMBERS = re.compile(r"0x[0-9a-fA-F]+|\d+")
@@ -55,7 +55,7 @@ class Flood:
         """What is to be logged now: counts of floods that are over, then `record` or its flood's count or nothing."""
         now = self._clock()
         through = self.over(now)
-        if record.levelno < logging.WARNING or record.name.split(".", 1)[0] == OURS:
+        if record.levelno < logging.WARNING or record.name.split(".", 1)[0] in OURS:
             return [*through, record]
         # Where a library puts its values into the text itself, the numbers in it are what changes.
         kind = (record.name, record.levelno, _NUMBERS.sub("#", str(record.msg)))

@@ -41,6 +41,8 @@ class _Secrets:
         self._pattern: re.Pattern[str] | None = None
 
     def add(self, secret: str) -> None:
+        if secret in self._spellings:
+            return
         escaped = json.dumps(secret)[1:-1]
         spellings = {secret, quote(secret, safe=""), quote(secret), quote_plus(secret), escaped, repr(secret)[1:-1]}
         spellings |= {re.sub("%[0-9A-F]{2}", lambda found: found[0].lower(), spelling) for spelling in spellings}
@@ -113,7 +115,8 @@ def configure(
     root.addHandler(handler)
     number: int = getattr(logging, level.upper())
     root.setLevel(number if number == logging.DEBUG else max(number, logging.WARNING))
-    logging.getLogger(OURS).setLevel(number)
+    for ours in OURS:
+        logging.getLogger(ours).setLevel(number)
     logging.captureWarnings(capture=True)
 
 

@@ -32,7 +32,7 @@ class Connection(Protocol):
             Disconnected: the connection broke, or was silent for too long.
         """
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Cut it."""
 
 
@@ -144,7 +144,7 @@ class Stream:
         finally:
             if self._continuity.replay is Replay.OPEN:
                 self._settle(Replay.UNPROVEN)
-            await connection.close()
+            connection.close()
 
     def _connected(self) -> None:
         self._health.connected()

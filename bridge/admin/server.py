@@ -45,7 +45,7 @@ class AdminServer:
         metrics: The numbers.
     """
 
-    def __init__(self, host: str, port: int, health: Health, metrics: Metrics) -> None:
+    def __init__(self, host: str | None, port: int, health: Health, metrics: Metrics) -> None:
         self.host = host
         self.port = port
         self._health = health
@@ -138,10 +138,10 @@ def _json(value: Any, status: int = HTTPStatus.OK, headers: dict[str, str] | Non
     return web.Response(body=body, status=status, content_type="application/json", headers=headers)
 
 
-def _cant_listen(host: str, port: int, error: OSError) -> ConfigError:
+def _cant_listen(host: str | None, port: int, error: OSError) -> ConfigError:
     number = error.errno or 0
     what = os.strerror(number).lower() if number in HINTS else (error.strerror or str(error)).lower()
-    where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    where = f"[{host}]:{port}" if ":" in (host or "") else f"{host or ''}:{port}"
     return ConfigError(
         f'admin.listen = "{where}": can\'t listen there: {what}',
         hint=HINTS.get(number, "set an address and a port of this machine"),

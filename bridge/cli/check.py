@@ -1,6 +1,5 @@
 """`oddsbridge check`: is the configuration right, and what would run with it?"""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -10,11 +9,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bridge.config import Settings, StreamSettings, load, topic_names, warnings
-from bridge.config.topics import NAMES, OWN
+from bridge.config import Settings, StreamSettings, load, warnings
 from bridge.errors import ConfigError
-from bridge.kafka.partitioner import partition_for
-from bridge.kafka.topics import CHECKPOINTS, DATA, STATE
+from bridge.kafka.plan import shard_of, topics_of
 from bridge.upstream.feeds import query, url_path
 
 
@@ -57,7 +54,7 @@ def plan(settings: Settings) -> list[Row]:
     return [
         Row(
             stream.name,
-            str(partition_for(stream.name.encode(), settings.kafka.shards)),
+            str(shard_of(stream.name, settings.kafka.shards)),
             _request(stream),
             settings.kafka.topic_prefix if stream.topic_prefix is None else stream.topic_prefix,
         )
@@ -73,36 +70,6 @@ def _request(stream: StreamSettings) -> str:
     return " ".join([url_path(stream), *(f"{name}={','.join(values)}" for name, values in grouped.items())])
 
 
-def topics(settings: Settings) -> list[tuple[str, ...]]:
-    """Each topic, under all prefixes: its name, partitions and clean-up if the bridge makes it, and what it is for."""
-    kafka = settings.kafka
-    prefixes = dict.fromkeys([None, *(stream.topic_prefix for stream in settings.streams)])
-    rows: dict[str, list[str]] = {}
-    for prefix in prefixes:
-        names = topic_names(settings, prefix)
-        for topic in NAMES:
-            uses = rows.setdefault(getattr(names, topic), [])
-            if topic not in uses:
-                uses.append(topic)
-    own = [name for name, uses in rows.items() if uses[0] in OWN]
-    ordered = [*(name for name in rows if name not in own), *own]
-    return [
-        (
-            name,
-            str(kafka.shards if rows[name] == ["checkpoints"] else kafka.partitions),
-            _policy(rows[name][0])["cleanup.policy"],
-            ", ".join(use.replace("_", "-") for use in rows[name]),
-        )
-        for name in ordered
-    ]
-
-
-def _policy(topic: str) -> Mapping[str, str]:
-    if topic == "checkpoints":
-        return CHECKPOINTS
-    return STATE if topic.endswith("_state") else DATA
-
-
 def _print(settings: Settings, console: Console) -> None:
     streams = plan(settings)
     shards = len({row.shard for row in streams})
@@ -116,7 +83,11 @@ def _print(settings: Settings, console: Console) -> None:
         ["stream", "shard", "request", "topic prefix"],
         [(r.name, r.shard, r.request, r.prefix) for r in streams],
     )
-    _table(console, ["topic", "partitions", "cleanup", "for"], topics(settings))
+    _table(
+        console,
+        ["topic", "partitions", "cleanup", "for"],
+        [(t.name, str(t.partitions), t.policy["cleanup.policy"], t.role) for t in topics_of(settings)],
+    )
 
 
 def _table(console: Console, header: list[str], rows: list[tuple[str, ...]]) -> None:

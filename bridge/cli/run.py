@@ -9,7 +9,6 @@ import typer
 
 from bridge.config import Settings, load, read_key, warnings
 from bridge.daemon import Daemon
-from bridge.errors import OddsbridgeError
 from bridge.logs import catch_unhandled, configure, get_logger
 
 
@@ -32,11 +31,7 @@ def run(
         log.warning(sentence)
     gc.collect()
     gc.freeze()  # what is loaded now lives as long as the process
-    try:
-        asyncio.run(_live(settings))
-    except OddsbridgeError as error:
-        log.error("oddsbridge ends", why=str(error))
-        raise
+    asyncio.run(_live(settings))
 
 
 async def _live(settings: Settings) -> None:

@@ -1,4 +1,4 @@
-"""The API key: where it comes from. No message here ever holds the key."""
+"""The API key: where it comes from. No message here ever holds it, and from its first reading on no log line does."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 from bridge.config.kinds import unusable_key
 from bridge.config.settings import Settings
 from bridge.errors import ConfigError
+from bridge.logs import hide
 
 MAX_KEY_FILE = 64 * 1024
 """Bytes; whoever names a larger file by mistake learns so, instead of sending it as a header."""
@@ -23,6 +24,7 @@ def read_key(settings: Settings) -> Callable[[], str]:
     upstream = settings.upstream
     if upstream.api_key is not None:
         key = upstream.api_key.get_secret_value()
+        hide(key)
         return lambda: key
     if upstream.api_key_file is None:
         raise ConfigError(
@@ -53,4 +55,5 @@ def from_file(path: Path) -> str:
     key = raw.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace").strip()
     if problem := unusable_key(key):
         raise ConfigError(f"upstream.api_key_file: the key in {path} {problem}", hint="leave only the key in the file")
+    hide(key)
     return key

@@ -100,32 +100,31 @@ def _example(loc: Loc) -> str:
     return examples.get(loc) or examples.get(loc[-1:], "add it")
 
 
+_REMOVE = "remove it; docs/configuration.md lists the settings"
+
+
 def _unknown(loc: Loc, data: Mapping[str, Any]) -> Problem:
     *section, last = loc
     name = str(last)
+    message = "is unknown"
     if section[:1] == ["streams"]:
         if name in MANAGED:
             return Problem(loc, *MANAGED[name], shows_value=False)
-        right = _nearest(name, _stream_keys(tuple(section), data))
+        right = _nearest(name, list(StreamSettings.model_fields))
+        feed = _value((*section, "feed"), data)
+        if right is not None and isinstance(feed, str) and not _belongs(right, feed):
+            hint = f"remove it; {right} isn't a parameter of the {feed} feed either"
+            return Problem(loc, message, hint, shows_value=False)
     else:
         right = _nearest(name, list(_model(section).model_fields))
         if right is None:
-            elsewhere = _nearest_anywhere(name)
-            hint = f"did you mean {elsewhere}?" if elsewhere else "remove it; docs/configuration.md lists the settings"
-            return Problem(loc, "is unknown here", hint, shows_value=False)
-    return Problem(
-        loc,
-        "is unknown",
-        f"did you mean {right}?" if right else "remove it; docs/configuration.md lists the settings",
-        shows_value=False,
-    )
+            message, right = "is unknown here", _nearest_anywhere(name)
+    return Problem(loc, message, f"did you mean {right}?" if right else _REMOVE, shows_value=False)
 
 
-def _stream_keys(loc: Loc, data: Mapping[str, Any]) -> list[str]:
-    feed = _value(loc, data, {}).get("feed")
-    parameters = {name for names in PARAMETERS.values() for name in names}
-    own = PARAMETERS.get(feed, tuple(parameters)) if isinstance(feed, str) else tuple(parameters)
-    return [name for name in StreamSettings.model_fields if name not in parameters or name in own]
+def _belongs(name: str, feed: str) -> bool:
+    feeds_with_it = [having for having, names in PARAMETERS.items() if name in names]
+    return not feeds_with_it or feed in feeds_with_it or feed not in PARAMETERS
 
 
 def _model(section: Sequence[str | int]) -> type[BaseModel]:

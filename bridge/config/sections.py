@@ -112,10 +112,11 @@ class KafkaSettings(Section):
     )
     shards: Annotated[Whole, Field(ge=1, le=1000)] = Field(
         default=4,
-        description="Partitions of the checkpoints topic, when the bridge creates it: its units of fail-over.",
+        description="The units of fail-over, and the partitions of the checkpoints topic. Not to be changed once "
+        "that topic is there.",
     )
     partitions: Annotated[Whole, Field(ge=1, le=10_000)] = Field(
-        default=12, description="Partitions of the other topics that the bridge creates."
+        default=12, description="Partitions of the data topics that the bridge creates."
     )
     replication_factor: Annotated[Whole, Field(ge=1, le=100)] | None = Field(
         default=None, description="Of topics that the bridge creates. Default: 3, or the number of brokers if less."

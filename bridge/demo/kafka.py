@@ -118,10 +118,7 @@ class EmbeddedKafka:
         finally:
             if self._watcher is not None:
                 self._watcher.close()
-                self._watcher = None
-            if self._process is not None:
-                self._process.wait()
-                self._process = None
+            self._watcher = self._process = None
 
     def kill(self) -> None:
         """SIGKILL, also while it is paused. Ports and data stay, for `restart`."""

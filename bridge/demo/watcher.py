@@ -37,6 +37,7 @@ class Watcher:
     def __init__(self, prefix: str = "oddsbridge-") -> None:
         if sys.platform == "win32":
             raise DemoUnavailable("the demo and its Kafka run on Linux and macOS only", reason="platform")
+        self._started: list[subprocess.Popen[bytes]] = []
         reading, self._writing = os.pipe()
         try:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and file
@@ -68,7 +69,7 @@ class Watcher:
         Returns:
             The process; its `pid` is the program's own, and its process group's.
         """
-        return subprocess.Popen(  # noqa: S603 - the caller's command
+        process = subprocess.Popen(  # noqa: S603 - the caller's command
             ["/bin/sh", "-c", _TELL_AND_BECOME, "sh", *command],
             stdin=self._writing,
             stdout=output,
@@ -76,6 +77,9 @@ class Watcher:
             env=env,
             start_new_session=True,
         )
+        self._started.append(process)
+        self._tell(process.pid)  # again: the caller may stop the shell before it has told
+        return process
 
     def ended(self, process: subprocess.Popen[bytes]) -> None:
         """Tell that a process was waited for, so that whoever gets its number next is left alone.
@@ -83,15 +87,23 @@ class Watcher:
         Args:
             process: One that `start` gave, and whose `wait` or `poll` said that it is over.
         """
-        with contextlib.suppress(BrokenPipeError):
-            os.write(self._writing, b"-%d\n" % process.pid)
+        self._started.remove(process)
+        self._tell(-process.pid)
 
     def close(self) -> None:
-        """Kill what still runs and remove the folder; safe to call twice."""
+        """Kill what still runs, wait for it, and remove the folder; safe to call twice."""
         if self._writing >= 0:
             os.close(self._writing)
             self._writing = -1
         self._process.wait()
+        for process in self._started:
+            process.kill()  # the watcher has done it, unless somebody killed the watcher
+            process.wait()
+        self._started.clear()
+
+    def _tell(self, number: int) -> None:
+        with contextlib.suppress(BrokenPipeError):  # no watcher any more: `close` does what it still can
+            os.write(self._writing, b"%d\n" % number)
 
     def __enter__(self) -> "Watcher":
         return self

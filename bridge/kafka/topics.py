@@ -71,8 +71,8 @@ def mismatches(plan: list[Topic], cluster: Mapping[str, Existing], shards: int) 
         if topic.policy["cleanup.policy"] == "compact" and "compact" not in policy:
             found.append(
                 f"topic {topic.name} ({topic.role}) has cleanup.policy={policy} and would lose what is kept in it; "
-                f"mend it: kafka-configs.sh --bootstrap-server … --alter --entity-type topics --entity-name {topic.name} "
-                "--add-config cleanup.policy=compact"
+                "mend it: kafka-configs.sh --bootstrap-server … --alter --entity-type topics "
+                f"--entity-name {topic.name} --add-config cleanup.policy=compact"
             )
         if topic.role == "checkpoints" and existing.partitions != shards:
             found.append(

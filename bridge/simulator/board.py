@@ -29,7 +29,6 @@ class Board:
         self.sport = SPORTS[sport]
         self._rng = random.Random(f"{seed}:{sport}")
         self._life = life
-        self.changes = 0
         self.fixtures: list[Fixture] = []
         self.over: list[Fixture] = []
         """The last fixtures that ended, newest last."""
@@ -113,13 +112,8 @@ class Board:
         found = [odd for odd in odds if wanted(odd)]
         return found if len(found) <= size else self._rng.sample(found, size)
 
-    def _touch(self, odd: Odd) -> None:
-        self.changes += 1
-        odd.changed = self.changes
-        odd.written.clear()
-
     def _move(self, odd: Odd, now: float) -> None:
-        self._touch(odd)
+        odd.written.clear()
         odd.probability = min(0.97, max(0.03, odd.probability + self._rng.gauss(0, 0.02)))
         odd.timestamp = round(now - self._rng.random() * 0.2, 7)
 
@@ -128,10 +122,7 @@ class Board:
             part = odds[start : start + _MOST]
             for odd in part:
                 if locked:
-                    # The bytes stay: a lock shows the last known price.
-                    self.changes += 1
-                    odd.changed = self.changes
-                    odd.locked = True
+                    odd.locked = True  # and its bytes stay: a lock shows the last known price
                 else:
                     self._move(odd, now)
                     odd.locked = False
@@ -152,7 +143,7 @@ class Board:
         if market.alternates:
             # Nothing is suspended, the lines change roles: upstream sends odds and no locked-odds.
             for odd in (*old, *new):
-                self._touch(odd)
+                odd.written.clear()
                 odd.is_main = odd in new
             lines = [odd for odd in (*old, *new) if odd.open]
             if lines:

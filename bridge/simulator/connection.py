@@ -20,7 +20,7 @@ _CHUNK = 128 * 1024  # bytes that are handed to the socket at once
 _KILL_S = 0.5  # a reader that takes nothing is cut off without what is still to be sent
 
 
-class _Ended(Exception):  # noqa: N818  (a way out of the loop, not an error)
+class _Ended(Exception):
     """A fault ended the connection."""
 
 

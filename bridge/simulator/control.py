@@ -69,7 +69,7 @@ class SimulatorControl:
         return {row["id"]: await self.log(row["id"]) for row in await self.channels()}
 
     async def connects(self) -> list[dict[str, Any]]:
-        """Every attempt to connect: at (epoch seconds), path, status, channel, last_entry_id, replayed, key_in and more."""
+        """Every attempt to connect: at (epoch seconds), path, status, channel, last_entry_id, replayed and more."""
         found: list[dict[str, Any]] = await self._call("GET", "connects")
         return found
 

@@ -1,7 +1,7 @@
 """The control endpoint, `/_sim/…` (docs/simulator.md)."""
 
 import asyncio
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 import orjson
@@ -9,10 +9,10 @@ from aiohttp import web
 
 from bridge.simulator.channel import Channel
 from bridge.simulator.connection import Connection
-from bridge.simulator.faults import ACTIONS, INJECTIONS, Fault, Faults
+from bridge.simulator.faults import ACTIONS, INJECTIONS, Count, Fault, Faults, Positive, Where
 from bridge.simulator.injections import plain
 from bridge.simulator.log import Ids
-from bridge.simulator.options import Rate, SimulatorOptions
+from bridge.simulator.options import SimulatorOptions
 from bridge.simulator.oracle import json_answer
 from bridge.simulator.streams import Streams
 from bridge.simulator.world import World
@@ -20,31 +20,25 @@ from bridge.simulator.world import World
 _T = TypeVar("_T", bound=msgspec.Struct)
 
 
-class _Where(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    channel: str | None = None
-    feed: str | None = None
-    sport: str | None = None
-
-
-class _Rate(_Where, kw_only=True):
-    rate: Annotated[float, msgspec.Meta(ge=0)] | str
-    limit: int | None = None
+class _Rate(Where, kw_only=True):
+    rate: Positive | Literal["max"]
+    limit: Count | None = None
 
 
 class _Settings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     key: str | None = None
-    replay: str | None = None
-    replay_by: str | None = None
-    window_s: float | None = None
-    ping_s: float | None = None
-    retry_ms: int | None = None
-    connect_limit: int | None = None
-    connect_window_s: float | None = None
-    retry_after_s: int | None = None
-    idle_rate: float | None = None
+    replay: Literal["full", "window", "none"] | None = None
+    replay_by: Literal["id", "arrival"] | None = None
+    window_s: Positive | None = None
+    ping_s: Annotated[float, msgspec.Meta(gt=0)] | None = None
+    retry_ms: Count | None = None
+    connect_limit: Count | None = None
+    connect_window_s: Positive | None = None
+    retry_after_s: Count | None = None
+    idle_rate: Positive | None = None
 
 
-class _Emit(_Where, kw_only=True):
+class _Emit(Where, kw_only=True):
     event: str
     data: str
     entry_id: str | msgspec.UnsetType | None = msgspec.UNSET
@@ -88,12 +82,11 @@ class Controls:
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
-    def _found(self, where: _Where | Fault) -> list[Channel]:
-        fault = Fault(kind="drop", channel=where.channel, feed=where.feed, sport=where.sport)
+    def _found(self, where: Where) -> list[Channel]:
         return [
             c
             for c in self._world.channels.values()
-            if fault.applies(channel=c.id, feed=c.scope.feed, sport=c.scope.sport)
+            if where.applies(channel=c.id, feed=c.scope.feed, sport=c.scope.sport)
         ]
 
     # --- control --------------------------------------------------------------------------------------------------
@@ -121,6 +114,8 @@ class Controls:
         elif fault.kind in {"one-byte", "crlf", "max-age"}:
             done = self._apply_now(fault)
         self._refresh()
+        if fault.for_s is not None:
+            self._tasks.setdefault(-fault.id, asyncio.create_task(self._expire(fault.for_s)))
         return json_answer({"id": fault.id, "connections": done})
 
     def _apply_now(self, fault: Fault) -> list[int]:
@@ -129,7 +124,7 @@ class Controls:
             self._streams.apply(connection, fault)
         return [connection.number for connection in found]
 
-    def _connections(self, where: _Where | Fault) -> list[Connection]:
+    def _connections(self, where: Where) -> list[Connection]:
         channels = set(self._found(where))
         return [c for c in self._streams.connections.values() if c.channel in channels]
 
@@ -140,6 +135,10 @@ class Controls:
                 return
             self._apply_now(fault)
             self._faults.use(fault)
+
+    async def _expire(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        self._refresh()
 
     async def _clear_faults(self, _: web.Request) -> web.Response:
         self._faults.clear()
@@ -189,7 +188,7 @@ class Controls:
         return await self._set_paused(request, paused=False)
 
     async def _set_paused(self, request: web.Request, *, paused: bool) -> web.Response:
-        found = self._found(await _read(request, _Where))
+        found = self._found(await _read(request, Where))
         for channel in found:
             channel.paused = paused
             channel.refresh()
@@ -197,12 +196,9 @@ class Controls:
 
     async def _set_rate(self, request: web.Request) -> web.Response:
         asked = await _read(request, _Rate)
-        if isinstance(asked.rate, str) and asked.rate != "max":
-            return json_answer({"error": 'rate is a number of odds a second, or "max"'}, status=400)
-        rate: Rate = "max" if isinstance(asked.rate, str) else asked.rate
         found = self._found(asked)
         for channel in found:
-            channel.rate = rate
+            channel.rate = asked.rate
             channel.limit = asked.limit if asked.limit is not None else channel.limit
             channel.refresh()
         return json_answer({"channels": [c.id for c in found]})

@@ -26,15 +26,27 @@ Positive = Annotated[float, msgspec.Meta(ge=0)]
 Count = Annotated[int, msgspec.Meta(ge=0)]
 
 
-class Fault(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
-    """One fault as the control endpoint takes it; docs/simulator.md says which fields each kind reads."""
-
-    kind: Kind
-    id: int = 0
+class Where(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """A place: a channel, a feed, a sport, or (nothing given) everywhere."""
 
     channel: str | None = None
     feed: str | None = None
     sport: str | None = None
+
+    def applies(self, *, channel: str | None, feed: str | None, sport: str | None) -> bool:
+        """Whether that place is inside this one."""
+        return (
+            (self.channel is None or self.channel == channel)
+            and (self.feed is None or self.feed == feed)
+            and (self.sport is None or self.sport == sport)
+        )
+
+
+class Fault(Where, kw_only=True):
+    """One fault as the control endpoint takes it; docs/simulator.md says which fields each kind reads."""
+
+    kind: Kind
+    id: int = 0
     for_s: Positive | None = None
     times: Count | None = None
 
@@ -68,14 +80,6 @@ class Fault(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw_o
     lines: Annotated[int, msgspec.Meta(ge=1)] = 1
     event: str = "odds-heartbeat"
     data: str = '{"hello":"from an event that nobody knows"}'
-
-    def applies(self, *, channel: str | None, feed: str | None, sport: str | None) -> bool:
-        """Whether it is meant for this place."""
-        return (
-            (self.channel is None or self.channel == channel)
-            and (self.feed is None or self.feed == feed)
-            and (self.sport is None or self.sport == sport)
-        )
 
 
 class Faults:

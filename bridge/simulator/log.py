@@ -84,13 +84,13 @@ class Log:
         self.bodies[n].write(out, wire_id, retry, entry_id)
 
     def find(self, entry_id: str) -> int | None:
-        """The last ordinal of an entry id, None if it was never emitted here."""
+        """The first ordinal of an entry id, None if it was never emitted here."""
         ms, _, seq = entry_id.partition("-")
         if not (ms.isascii() and ms.isdigit() and seq.isascii() and seq.isdigit()) or len(ms) > 18 or len(seq) > 18:
             return None
         wanted = (int(ms), int(seq))
         place = self._place(wanted)
-        for n in range(min(len(self), place + _NEAR) - 1, max(0, place - _NEAR) - 1, -1):
+        for n in range(max(0, place - _NEAR), min(len(self), place + _NEAR)):
             if (self.ms[n], self.seq[n]) == wanted and self.entry_id(n) == entry_id:
                 return n
         return None

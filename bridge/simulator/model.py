@@ -52,8 +52,6 @@ class Odd:
     """Bits: how upstream writes this odd differently from the others (see render)."""
     timestamp: float
     locked: bool = False
-    changed: int = 0
-    """Count of changes on the board when this odd last changed."""
     written: dict[Style, tuple[bytes, bytes]] = field(default_factory=dict)
     """Bytes and their SHA-256, until the odd changes."""
 

@@ -15,7 +15,7 @@ from bridge.simulator.prices import FORMATS, OddsFormat
 FEEDS = ("odds", "results", "copilot")
 
 
-class Refusal(Exception):  # noqa: N818  (an answer, not an error of the simulator)
+class Refusal(Exception):
     """A request that upstream answers with an error."""
 
     def __init__(self, status: int, body: bytes, content_type: str = "application/json") -> None:

@@ -43,9 +43,8 @@ def failure(status: int, headers: Mapping[str, str], body: bytes, key: str) -> U
         key: The key that was sent, to be cut out of whatever is told.
     """
     if 300 <= status < 400:
-        target = scrub(urlsplit(headers.get("Location", ""))._replace(query="", fragment="").geturl(), key)
         return NotAStream(
-            f"upstream redirects with {status} to {target or 'nowhere'}",
+            f"upstream redirects with {status} to {_target(headers, key)}",
             hint="redirects aren't followed, the key would go with them; check [upstream] base_url",
             reason="redirect",
         )
@@ -111,6 +110,15 @@ def _unix_s(date: str) -> float | None:
         return parsedate_to_datetime(date).timestamp()
     except (ValueError, TypeError, OverflowError, IndexError, AttributeError):
         return None
+
+
+def _target(headers: Mapping[str, str], key: str) -> str:
+    """Where a redirect leads, by host and path."""
+    try:
+        url = urlsplit(headers.get("Location", ""))
+        return scrub(f"{url.hostname or ''}{url.path}", key) or "nowhere"
+    except ValueError:
+        return "an address that isn't one"
 
 
 def _text(body: bytes, key: str) -> str:

@@ -39,6 +39,10 @@ class Connection:
         self._silence_s = silence_s
         self._opened = time.monotonic()
         self._closed = False
+        connection = response.connection
+        closed = connection.protocol.closed if connection is not None and connection.protocol is not None else None
+        if closed is not None:
+            closed.add_done_callback(self._on_closed)
 
     @property
     def age_s(self) -> float:
@@ -57,14 +61,16 @@ class Connection:
         """
         if self._closed:
             raise Disconnected("the connection was closed by the bridge", reason="closed")
-        # aiohttp's public calls raise at once when the connection is lost, although entries that arrived before are
-        # still in its buffer, and upstream may never send them again.
-        waiting = self._response.content._read_nowait(-1)  # noqa: SLF001
-        if waiting:
-            return waiting
+        content = self._response.content
+        if content.exception() is not None:
+            # aiohttp's public calls raise as soon as the connection is lost, although entries that arrived before are
+            # still in its buffer, and upstream may never send them again.
+            rest = content._read_nowait(-1)  # noqa: SLF001
+            if rest:
+                return rest
         try:
             async with asyncio.timeout(self._silence_s):
-                return await self._response.content.readany()
+                return await content.readany()
         except TimeoutError:
             lost = Disconnected(f"upstream was silent for {self._silence_s:g} s", reason="silence")
         except aiohttp.ClientPayloadError:
@@ -74,6 +80,12 @@ class Connection:
         if self._closed:
             lost = Disconnected("the connection was closed by the bridge", reason="closed")
         raise lost
+
+    def _on_closed(self, closed: asyncio.Future[None]) -> None:
+        """Wake a reader whose connection is gone: aiohttp doesn't if it closed it itself, over bad chunk framing."""
+        content = self._response.content
+        if not closed.cancelled() and closed.exception() is None and not content.is_eof() and not content.exception():
+            content.set_exception(aiohttp.ClientPayloadError("the framing of the body is broken"))
 
     def close(self) -> None:
         """Drop the connection at once, without a word to upstream; it never waits and may be called again."""
@@ -103,8 +115,9 @@ class Client:
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
-            # No limit: aiohttp allows 100 connections by default. No reuse: a stream ends with its connection.
-            connector=aiohttp.TCPConnector(limit=0, force_close=True),
+            # No limit: aiohttp allows 100 connections by default. No reuse: a stream ends with its connection
+            # (force_close would tell upstream `Connection: close`, as no other client of a stream does).
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=0),
             timeout=aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None),
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,

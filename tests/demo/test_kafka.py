@@ -10,11 +10,16 @@ from pathlib import Path
 import psutil
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AdminClient,
+    ConfigResource,
+    NewTopic,
+    ResourceType,
+)
 
 from bridge.demo import kafka as module
 from bridge.demo.kafka import EmbeddedKafka, serves
-from bridge.demo.options import MEASURING
+from bridge.demo.options import MEASURING, SMALL
 from bridge.errors import DemoUnavailable
 
 pytestmark = pytest.mark.kafka
@@ -51,7 +56,7 @@ def read(broker: EmbeddedKafka, topic: str) -> list[bytes | None]:
         {"bootstrap.servers": broker.bootstrap_servers, "group.id": "unused", "enable.partition.eof": True}
     )
     consumer.assign([TopicPartition(topic, 0, 0)])
-    values = []
+    values: list[bytes | None] = []
     while True:
         message = consumer.poll(60)
         assert message is not None, "the broker doesn't answer"
@@ -88,7 +93,7 @@ def test_a_paused_broker_is_silent_and_goes_on(kafka: EmbeddedKafka, unique: str
     make_topic(kafka, unique)
     kafka.pause()
     try:
-        assert psutil.Process(kafka.pid).status() == psutil.STATUS_STOPPED
+        until(lambda: psutil.Process(kafka.pid).status() == psutil.STATUS_STOPPED, "it was not stopped")
         assert not serves(port_of(kafka), timeout=0.3)
     finally:
         kafka.resume()
@@ -132,7 +137,7 @@ def test_a_healthy_broker_logs_no_error(own: EmbeddedKafka) -> None:
 
 def test_stop_is_in_order_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    broker = EmbeddedKafka(jvm=(*module.SMALL, "-Dorg.slf4j.simpleLogger.log.kafka.server=info"))
+    broker = EmbeddedKafka(jvm=(*SMALL, "-Dorg.slf4j.simpleLogger.log.kafka.server=info"))
     broker.start()
     with pytest.raises(DemoUnavailable, match="started already"):
         broker.start()
@@ -149,12 +154,26 @@ def test_stop_is_in_order_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest
         broker.restart()
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("num.io.threads", "0", r"(?s)could not be formatted.*last lines.*num\.io\.threads"),
+        ("metric.reporters", "no.such.Thing", r"(?s)ended with 1 while it started.*last lines.*no\.such\.Thing"),
+    ],
+)
 def test_a_broker_that_cannot_start_says_why_and_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, value: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    with pytest.raises(DemoUnavailable, match=r"(?s)ended with 1 while it started.*last lines.*num\.io\.threads"):
-        EmbeddedKafka(properties={"num.io.threads": "0"}).start()
+    with pytest.raises(DemoUnavailable, match=message):
+        EmbeddedKafka(properties={name: value}).start()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_that_takes_too_long_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with pytest.raises(DemoUnavailable, match=r"not formatted within 0\.01 s"):
+        EmbeddedKafka(start_timeout=0.01).start()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -193,7 +212,7 @@ def test_a_paused_broker_dies_with_its_parent_killed_hard(tmp_path: Path, monkey
     with subprocess.Popen([sys.executable, "-c", PARENT], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
         assert parent.stdout is not None
         broker = psutil.Process(int(parent.stdout.readline()))
-        assert broker.status() == psutil.STATUS_STOPPED
+        until(lambda: broker.status() == psutil.STATUS_STOPPED, "it was not stopped")
         assert list(tmp_path.iterdir()) != []
         parent.kill()
     until(lambda: not broker.is_running() or broker.status() == psutil.STATUS_ZOMBIE, "the broker still runs")

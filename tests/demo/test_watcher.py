@@ -1,6 +1,7 @@
 """Nothing that a watcher started outlives the process that has the watcher."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -43,11 +44,13 @@ def until(holds: Callable[[], bool], what: str, seconds: float = 60) -> None:
 
 
 def marked(mark: str) -> list[psutil.Process]:
-    """Those that run `sleep <mark>`, in whatever state but dead."""
+    """Those that run `sleep <mark>`, or are about to, in whatever state but dead."""
     return [
         process
         for process in psutil.process_iter(["cmdline", "status"])
-        if process.info["cmdline"] == ["sleep", mark] and process.info["status"] != psutil.STATUS_ZOMBIE
+        if (process.info["cmdline"] or [""])[-1] == mark
+        and process.info["cmdline"][0] != sys.executable
+        and process.info["status"] != psutil.STATUS_ZOMBIE
     ]
 
 
@@ -120,8 +123,9 @@ def test_close_ends_all_and_a_number_that_is_over_is_left_alone(temp: Path, mark
         with Watcher() as watcher:
             over = watcher.start(["true"], output=subprocess.DEVNULL)
             assert over.wait() == 0
-            os.write(watcher._writing, b"%d\n" % stranger.pid)  # as if it had been ours …
-            watcher.ended(stranger)  # … and its number belonged to somebody else by now
+            watcher.ended(over)
+            watcher._tell(stranger.pid)  # as if it had been ours …
+            watcher._tell(-stranger.pid)  # … and its number belonged to somebody else by now
             watcher.start(["sleep", mark], output=subprocess.DEVNULL)
             until(lambda: len(marked(mark)) == 2, "it was not started")
         assert [process.pid for process in marked(mark)] == [stranger.pid]
@@ -131,13 +135,16 @@ def test_close_ends_all_and_a_number_that_is_over_is_left_alone(temp: Path, mark
         stranger.wait()
 
 
-def test_without_its_watcher_nothing_starts(temp: Path) -> None:
+def test_without_its_watcher_nothing_starts(temp: Path, mark: str) -> None:
     with Watcher() as watcher:
+        before = watcher.start(["sleep", mark], output=subprocess.DEVNULL)
         watcher._process.kill()
         watcher._process.wait()
         process = watcher.start(["touch", str(temp / "ran")], output=subprocess.PIPE)
         process.communicate()
         assert process.returncode != 0
+        assert before.poll() is None
+    assert before.returncode == -signal.SIGKILL
     assert not (temp / "ran").exists()
 
 
