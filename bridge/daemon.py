@@ -204,7 +204,7 @@ class Daemon:
                 number,
                 identity=self._identity,
                 writer=writer,
-                read=lambda: self._read(number),
+                read=partial(self._read, number),
                 arbiter=self._mine,
             ),
             writer=writer,
@@ -217,14 +217,14 @@ class Daemon:
             metrics=self._metrics,
         )
 
-    async def _read(self, shard: int) -> Stored:
-        return await read(self._options(f"{shard}-reader"), self._checkpoints, shard, deadline_s=READ_S)
+    async def _read(self, shard: int, *, wait: bool) -> Stored:
+        return await read(self._options(f"{shard}-reader"), self._checkpoints, shard, deadline_s=READ_S, wait=wait)
 
     async def _mine(self, shard: int) -> bool:
         """Whoever has the first shard has them all: of two processes started by mistake, one stays."""
         if shard == 0:
             return False
-        claim = (await self._read(0)).claim
+        claim = (await self._read(0, wait=True)).claim
         return claim is not None and claim.instance == self._identity.instance
 
     def _make_stream(self, stream: StreamSettings, client: Client) -> MakeStream:

@@ -5,7 +5,6 @@ upstream connection: the buffer fills, then reading waits, then all goes on.
 """
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable, Mapping
 from typing import Protocol
@@ -166,10 +165,8 @@ class Shard:
         self.buffer.wake()
 
     async def give_up(self) -> None:
-        """End at once, after `run` was cancelled: what is open is aborted, so that no reader waits for a time-out."""
-        with contextlib.suppress(KafkaFailure):
-            await self._writer.open(2.0)
-        await self._writer.close()
+        """End at once, when `run` doesn't run: what is open is aborted."""
+        await self._ownership.release()
         self._health.to(ShardState.STOPPED, f"{len(self.buffer)} entries were read and not committed")
 
     async def _write(self) -> None:
@@ -277,7 +274,7 @@ class Shard:
             tries += 1
             try:
                 await self._catalogue.refresh()
-                stored = await self._ownership.take()
+                stored = await self._ownership.take(fenced=trouble.reason == "fenced")
                 break
             except KafkaFailure as again:
                 if not again.heals and not isinstance(again, Unpublishable):

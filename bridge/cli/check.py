@@ -1,7 +1,6 @@
 """`oddsbridge check`: is the configuration right, and what would run with it?"""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bridge.cli.options import ConfigFile
 from bridge.config import Settings, StreamSettings, load, warnings
 from bridge.errors import ConfigError
 from bridge.kafka.plan import shard_of, topics_of
@@ -16,9 +16,7 @@ from bridge.upstream.feeds import query, url_path
 
 
 def check(
-    config: Annotated[
-        Path, typer.Option("--config", "-c", metavar="FILE", envvar="ODDSBRIDGE_CONFIG", help="The TOML file.")
-    ],
+    config: ConfigFile,
     offline: Annotated[  # noqa: FBT002 — Typer reads it
         bool, typer.Option("--offline", help="Only the configuration: ask neither OpticOdds nor Kafka.")
     ] = False,
@@ -101,4 +99,4 @@ def _table(console: Console, header: list[str], rows: list[tuple[str, ...]]) -> 
     # Elsewhere tabs, so that cut and awk can read it.
     console.print()
     for line in [header, *rows]:
-        console.print("\t".join(line), markup=False)
+        typer.echo("\t".join(line))  # Rich would make spaces of the tabs

@@ -82,7 +82,9 @@ def _not_json(name: str, loc: Loc, value: str) -> Problem | None:
 
 def _unknown(name: str, known: Mapping[str, Loc]) -> Problem:
     upper = name.upper()
-    near = difflib.get_close_matches(upper, known, n=1, cutoff=0.6)
+    # Without the prefix, which all have in common and which would make everything look near.
+    plain = {right.removeprefix(PREFIX): right for right in known}
+    near = [plain[match] for match in difflib.get_close_matches(upper.removeprefix(PREFIX), plain, n=1, cutoff=0.55)]
     single = next((right for right in known if right.replace("__", "_") == upper.replace("__", "_")), None)
     right = single or (near[0] if near else None)
     hint = f"did you mean {right}?" if right else "unset it; docs/configuration.md lists the variables"

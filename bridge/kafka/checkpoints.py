@@ -134,11 +134,16 @@ class Stored:
             ) from error
 
 
-async def read(options: Mapping[str, Any], topic: str, partition: int, *, deadline_s: float) -> Stored:
-    """Read a shard's partition up to its high watermark, committed records only.
+async def read(options: Mapping[str, Any], topic: str, partition: int, *, deadline_s: float, wait: bool) -> Stored:
+    """Read what is committed in a shard's partition.
 
-    An open transaction of somebody else's before the high watermark is waited for: what it holds may be the
-    claim that matters. (The last stable offset would be a bound that misses it.)
+    Args:
+        options: What every Kafka client of the process is made with.
+        topic: The checkpoints topic.
+        partition: The shard.
+        deadline_s: Seconds that it may take.
+        wait: Whether a transaction that is open there is waited for: read up to the high watermark, not only to
+            the last stable offset.
 
     Raises:
         KafkaFailure: it can't be read within `deadline_s` seconds.
@@ -163,8 +168,8 @@ async def read(options: Mapping[str, Any], topic: str, partition: int, *, deadli
                 for records in (await consumer.getmany(spot, timeout_ms=100)).values():
                     for record in records:
                         latest[record.key or b""] = record.value
-                watermark = consumer.highwater(spot)
-                if watermark is not None and await consumer.position(spot) >= watermark:
+                end = consumer.highwater(spot) if wait else consumer.last_stable_offset(spot)
+                if end is not None and await consumer.position(spot) >= end:
                     return Stored.of(latest)
     except (KafkaError, OSError, TimeoutError) as error:
         raise KafkaFailure(

@@ -4,12 +4,14 @@ Fencing makes ownership safe, since only the newest producer with the shard's tr
 says by whom one was fenced: a transaction that the broker timed out looks the same as another owner.
 """
 
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from typing import Protocol
 
-from bridge.errors import CommitUnknown, OwnedElsewhere
+from bridge.errors import CommitUnknown, KafkaFailure, OwnedElsewhere
 from bridge.kafka.checkpoints import CLAIM_KEY, Claim, Stored
 from bridge.kafka.writer import Round, Writer
 
@@ -26,6 +28,13 @@ class Identity:
     pid: int
 
 
+class Read(Protocol):
+    """Reads a shard's partition; see `checkpoints.read`."""
+
+    def __call__(self, *, wait: bool) -> Awaitable[Stored]:
+        """Read it, and `wait` for a transaction that is open there, or not."""
+
+
 Arbiter = Callable[[int], Awaitable[bool]]
 """Says whether this instance may take a shard back that another one has claimed."""
 
@@ -37,7 +46,7 @@ class Ownership:
         shard: The shard's number.
         identity: This process.
         writer: The shard's writer.
-        read: Reads what the shard's partition says.
+        read: Reads what the shard's partition says; told whether to wait for a transaction that is open there.
         arbiter: Asked when another instance's claim is found.
     """
 
@@ -47,7 +56,7 @@ class Ownership:
         *,
         identity: Identity,
         writer: Writer,
-        read: Callable[[], Awaitable[Stored]],
+        read: Read,
         arbiter: Arbiter,
     ) -> None:
         self.serial = 0
@@ -82,8 +91,13 @@ class Ownership:
         """This instance's name."""
         return self._identity.instance
 
-    async def take(self) -> Stored:
+    async def take(self, *, fenced: bool = False) -> Stored:
         """Take the shard, or take it back: fence, read, and claim if the claim isn't this instance's yet.
+
+        Args:
+            fenced: Whether this instance was fenced. Whoever did that has ended this instance's transaction, so one
+                that is open now may hold another's claim, and is waited for. If it wasn't fenced, the open one is
+                its own, and waiting for that would be waiting for the broker's time-out.
 
         Returns:
             What the partition says, after everything that was open is ended.
@@ -92,10 +106,10 @@ class Ownership:
             OwnedElsewhere: another instance has claimed it, and may keep it.
             KafkaFailure: it can't be done now, or not at all.
         """
-        if self._came:
-            await self._look()
+        if self._came:  # before the id is taken back, which would fence a rightful owner
+            await self._judge((await self._read(wait=fenced)).claim)
         await self._writer.open(OPEN_S)
-        stored = await self._read()
+        stored = await self._read(wait=True)
         if not self._came:
             self._before = stored.claim
             self._came = True
@@ -111,9 +125,16 @@ class Ownership:
             self._claimed = True
         return stored
 
-    async def _look(self) -> None:
-        """Read the claim before the transactional id is taken back: that would fence a rightful owner."""
-        await self._judge((await self._read()).claim)
+    async def release(self) -> None:
+        """End what this instance left open, so that no reader waits for a time-out; another owner isn't touched."""
+        await self._writer.abandon()
+        if not self._claimed:
+            return
+        with contextlib.suppress(KafkaFailure):
+            claim = (await self._read(wait=False)).claim
+            if claim is not None and claim.instance == self.instance:
+                await self._writer.open(OPEN_S)
+        await self._writer.close()
 
     async def _judge(self, claim: Claim | None) -> None:
         if claim is None or claim.instance == self.instance:

@@ -86,7 +86,7 @@ def _cause(error: Exception) -> str:
     if isinstance(inner, ssl.SSLCertVerificationError):
         return inner.verify_message
     if isinstance(inner, ssl.SSLError):
-        return inner.reason or "TLS failed"
+        return getattr(inner, "reason", None) or "TLS failed"
     if isinstance(inner, OSError) and inner.strerror:
         return inner.strerror
     return type(inner).__name__

@@ -40,9 +40,9 @@ class Connection:
         self._opened = time.monotonic()
         self._closed = False
         connection = response.connection
-        closed = connection.protocol.closed if connection is not None and connection.protocol is not None else None
-        if closed is not None:
-            closed.add_done_callback(self._on_closed)
+        self._lost = connection.protocol.closed if connection is not None and connection.protocol is not None else None
+        if self._lost is not None:
+            self._lost.add_done_callback(self._on_lost)
 
     @property
     def age_s(self) -> float:
@@ -57,10 +57,10 @@ class Connection:
 
         Raises:
             Disconnected: Nothing came for `silence_s` ("silence"), the body broke off ("torn"), the connection was
-                lost ("reset"), or this end closed it ("closed"). All bytes that arrived before were handed out first.
+                lost ("reset"), or this end closed it ("closed-here"). All bytes that arrived before were handed out first.
         """
         if self._closed:
-            raise Disconnected("the connection was closed by the bridge", reason="closed")
+            raise self._break()
         content = self._response.content
         if content.exception() is not None:
             # aiohttp's public calls raise as soon as the connection is lost, although entries that arrived before are
@@ -70,21 +70,33 @@ class Connection:
                 return rest
         try:
             async with asyncio.timeout(self._silence_s):
-                return await content.readany()
+                part = await content.readany()
         except TimeoutError:
-            lost = Disconnected(f"upstream was silent for {self._silence_s:g} s", reason="silence")
-        except aiohttp.ClientPayloadError:
-            lost = Disconnected("the stream broke off in the middle", reason="torn")
-        except _BROKEN as error:
-            lost = Disconnected(f"the connection was lost: {type(error).__name__}", reason="reset")
-        if self._closed:
-            lost = Disconnected("the connection was closed by the bridge", reason="closed")
-        raise lost
+            failed = Disconnected(f"upstream was silent for {self._silence_s:g} s", reason="silence")
+        except _BROKEN:
+            failed = self._break()
+        else:
+            if part or not self._was_reset():
+                return part
+            failed = self._break()  # aiohttp takes the reset of a body without length for its end
+        raise failed
 
-    def _on_closed(self, closed: asyncio.Future[None]) -> None:
+    def _break(self) -> Disconnected:
+        """How the stream broke off."""
+        if self._closed:
+            return Disconnected("the connection was closed by the bridge", reason="closed-here")
+        if self._was_reset():
+            return Disconnected("the connection was reset", reason="reset")
+        return Disconnected("the stream broke off in the middle", reason="torn")
+
+    def _was_reset(self) -> bool:
+        lost = self._lost
+        return lost is not None and lost.done() and not lost.cancelled() and lost.exception() is not None
+
+    def _on_lost(self, _: asyncio.Future[None]) -> None:
         """Wake a reader whose connection is gone: aiohttp doesn't if it closed it itself, over bad chunk framing."""
         content = self._response.content
-        if not closed.cancelled() and closed.exception() is None and not content.is_eof() and not content.exception():
+        if not self._was_reset() and not content.is_eof() and content.exception() is None:
             content.set_exception(aiohttp.ClientPayloadError("the framing of the body is broken"))
 
     def close(self) -> None:

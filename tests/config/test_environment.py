@@ -95,10 +95,10 @@ def test_no_setting_looks_like_a_variable_of_kubernetes(files: Files) -> None:
     [
         ("ODDSBRIDGE_KAFKA__SHARDS", "0", 'ODDSBRIDGE_KAFKA__SHARDS = "0": is out of range: it must be at least 1'),
         ("ODDSBRIDGE_KAFKA__SHARDS", "", 'ODDSBRIDGE_KAFKA__SHARDS = "": must be a whole number — write digits only'),
-        ("ODDSBRIDGE_UPSTREAM__API_KEY", "", "ODDSBRIDGE_UPSTREAM__API_KEY: the key is empty — give the key by ODDSBRIDGE_UPSTREAM__API_KEY or api_key_file"),
-        ("ODDSBRIDGE_LOG", "s3cret", "ODDSBRIDGE_LOG: must be an object in JSON — mend the JSON, or set its settings one by one: ODDSBRIDGE_LOG__…"),
+        ("ODDSBRIDGE_UPSTREAM__API_KEY", "", "ODDSBRIDGE_UPSTREAM__API_KEY: the key is empty — give the key by ODDSBRIDGE_UPSTREAM__API_KEY or api_key_file"),  # noqa: E501
+        ("ODDSBRIDGE_LOG", "s3cret", "ODDSBRIDGE_LOG: must be an object in JSON — mend the JSON, or set its settings one by one: ODDSBRIDGE_LOG__…"),  # noqa: E501
         ("ODDSBRIDGE_STREAMS", "{}", "ODDSBRIDGE_STREAMS: must be a list of streams in JSON — mend the JSON"),
-        ("ODDSBRIDGE_STREAMS", '[{"name": "X", "feed": "results", "sport": "s"}]', "ODDSBRIDGE_STREAMS: streams[0] \"X\": name = \"X\": isn't a legal stream name — use 1 to 100 of a-z, 0-9, '.', '_' and '-', beginning with a letter or digit"),
+        ("ODDSBRIDGE_STREAMS", '[{"name": "X", "feed": "results", "sport": "s"}]', "ODDSBRIDGE_STREAMS: streams[0] \"X\": name = \"X\": isn't a legal stream name — use 1 to 100 of a-z, 0-9, '.', '_' and '-', beginning with a letter or digit"),  # noqa: E501
     ],
 )  # fmt: skip
 def test_the_variable_is_the_place_of_an_error(only_error: OnlyError, name: str, value: str, line: str) -> None:

@@ -110,9 +110,7 @@ odds_format = "DECIMAL"
     assert lines[0].endswith(
         "upstream: there is no API key — set the environment variable ODDSBRIDGE_UPSTREAM__API_KEY, or api_key_file"
     )
-    assert lines[2].endswith(
-        'kafka.bootstrap_servers: is missing — add bootstrap_servers = "localhost:9092"'
-    )
+    assert lines[2].endswith('kafka.bootstrap_servers: is missing — add bootstrap_servers = "localhost:9092"')
 
 
 def test_conflicts_are_told_beside_other_mistakes(files: Files) -> None:
@@ -127,16 +125,16 @@ def test_conflicts_are_told_beside_other_mistakes(files: Files) -> None:
     ("text", "line"),
     [
         ("colour = 1\n", "FILE:1: colour: is unknown here — remove it; docs/configuration.md lists the settings"),
-        ("bootstrap_server = 1\n", "FILE:1: bootstrap_server: is unknown here — did you mean [kafka] bootstrap_servers?"),
+        ("bootstrap_server = 1\n", "FILE:1: bootstrap_server: is unknown here — did you mean [kafka] bootstrap_servers?"),  # noqa: E501
         ("[upstrem]\nx = 1\n", "FILE:1: upstrem: is unknown — did you mean upstream?"),
         ("[admin]\nlisten_on = 1\n", "FILE:2: admin.listen_on: is unknown — did you mean listen?"),
         ("_env_file = 1\n", "FILE:1: _env_file: is unknown — remove it"),
         ("admin = 3\n", "FILE:1: admin: must be a table — write it under [admin]"),
-        ("[log]\nlevel = 3\n", "FILE:2: log.level = 3: isn't one of the values that this can have — write one of debug, info, warning, error"),
+        ("[log]\nlevel = 3\n", "FILE:2: log.level = 3: isn't one of the values that this can have — write one of debug, info, warning, error"),  # noqa: E501
         ("[process]\ndrain_s = 0\n", "FILE:2: process.drain_s = 0: is out of range: it must be more than 0"),
         ("[process]\ndrain_s = nan\n", "FILE:2: process.drain_s = NaN: must be a finite number"),
         ("[process]\ndrain_s = true\n", "FILE:2: process.drain_s = true: must be a number, not true or false"),
-        ("[admin]\nlisten = '9464'\n", 'FILE:2: admin.listen = "9464": isn\'t an address to listen on — write "127.0.0.1:9464", ":9464" or "[::1]:9464"'),
+        ("[admin]\nlisten = '9464'\n", 'FILE:2: admin.listen = "9464": isn\'t an address to listen on — write "127.0.0.1:9464", ":9464" or "[::1]:9464"'),  # noqa: E501
     ],
 )  # fmt: skip
 def test_a_line_has_place_value_and_fix(only_error: OnlyError, text: str, line: str) -> None:
@@ -162,7 +160,7 @@ def test_a_line_has_place_value_and_fix(only_error: OnlyError, text: str, line: 
 )
 def test_bounds_of_kafka_settings(only_error: OnlyError, setting: str, problem: str) -> None:
     line = only_error(BASE + setting + "\n" + NBA)
-    assert line.startswith(f"FILE:3: kafka.{setting.split()[0]} = ")
+    assert line.startswith(f"FILE:3: kafka.{setting.split(maxsplit=1)[0]} = ")
     assert problem in line
 
 

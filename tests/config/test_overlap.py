@@ -58,7 +58,9 @@ def test_feeds_do_not_overlap_each_other() -> None:
 _FILTER = st.none() | st.lists(st.sampled_from(["a", "b", "c"]), min_size=1, unique=True)
 
 
-@given(st.fixed_dictionaries(dict.fromkeys(SEPARATING, _FILTER)), st.fixed_dictionaries(dict.fromkeys(SEPARATING, _FILTER)))
+@given(
+    st.fixed_dictionaries(dict.fromkeys(SEPARATING, _FILTER)), st.fixed_dictionaries(dict.fromkeys(SEPARATING, _FILTER))
+)
 def test_streams_overlap_exactly_when_some_odd_passes_both(one: dict[str, Any], other: dict[str, Any]) -> None:
     for stream in (one, other):
         stream["sportsbook"] = stream["sportsbook"] or ["a", "b", "c"]

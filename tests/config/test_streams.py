@@ -84,7 +84,13 @@ def test_a_key_in_a_stream_is_not_shown(only_error: OnlyError) -> None:
 
 @pytest.mark.parametrize(
     ("written", "right"),
-    [("sportsbooks", "sportsbook"), ("leagues", "league"), ("fixture", "fixture_id"), ("isLive", "is_live"), ("nam", "name")],
+    [
+        ("sportsbooks", "sportsbook"),
+        ("leagues", "league"),
+        ("fixture", "fixture_id"),
+        ("isLive", "is_live"),
+        ("nam", "name"),
+    ],
 )
 def test_an_unknown_name_brings_the_nearest(only_error: OnlyError, written: str, right: str) -> None:
     line = only_error(_stream("odds", _toml("sportsbook"), f'{written} = "s3cret"\n'))
@@ -93,9 +99,7 @@ def test_an_unknown_name_brings_the_nearest(only_error: OnlyError, written: str,
 
 def test_a_name_near_to_another_feeds_parameter(only_error: OnlyError) -> None:
     line = only_error(_stream("results", "sportsboks = 1\n"))
-    assert line.endswith(
-        "sportsboks: is unknown — remove it; sportsbook isn't a parameter of the results feed either"
-    )
+    assert line.endswith("sportsboks: is unknown — remove it; sportsbook isn't a parameter of the results feed either")
 
 
 def test_no_sportsbook_and_six(only_error: OnlyError) -> None:
@@ -135,7 +139,10 @@ def test_five_sportsbooks_are_right(files: Files) -> None:
         ('sport = "basket/ball"', "isn't a sport as upstream writes it"),
         ('sport = ".."', "isn't a sport as upstream writes it"),
         ('topic_prefix = "a/"', "isn't a legal topic prefix"),
-        ('feed = "odd"', 'feed = "odd": isn\'t one of the values that this can have — write one of odds, results, copilot'),
+        (
+            'feed = "odd"',
+            'feed = "odd": isn\'t one of the values that this can have — write one of odds, results, copilot',
+        ),
     ],
 )
 def test_values_of_the_wrong_kind(files: Files, line: str, problem: str) -> None:
@@ -161,7 +168,9 @@ def test_defaults_depend_on_the_feed() -> None:
 
 def test_warnings_name_the_stream_and_the_reason(files: Files) -> None:
     leagues = ", ".join(f'"L{n}"' for n in range(11))
-    text = NBA.replace('league = ["NBA"]', f"league = [{leagues}]") + "is_main = true\ninclude_fixture_updates = false\n"
+    text = (
+        NBA.replace('league = ["NBA"]', f"league = [{leagues}]") + "is_main = true\ninclude_fixture_updates = false\n"
+    )
     many, is_main, updates = warnings(files.load(BASE + text))
     assert many.startswith('streams[0] "nba": 11 leagues on one connection; upstream recommends 10 at most.')
     assert is_main.startswith('streams[0] "nba": is_main = true')

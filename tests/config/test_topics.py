@@ -87,7 +87,9 @@ def test_a_prefix_that_makes_names_too_long_is_told_once(files: Files) -> None:
 
 def test_a_streams_prefix_must_not_reach_into_anothers_topics(files: Files) -> None:
     (line,) = files.errors(BASE + '[kafka.topics]\nodds = "b.odds"\n' + NBA + 'topic_prefix = "b."\n')
-    assert line.startswith('FILE:11: streams[0] "nba": topic_prefix = "b.": for the topic "b.odds": odds under the prefix')
+    assert line.startswith(
+        'FILE:11: streams[0] "nba": topic_prefix = "b.": for the topic "b.odds": odds under the prefix'
+    )
     (line,) = files.errors(BASE + NBA + 'topic_prefix = "opticodds.event."\n')
     assert "are reserved for unknown events" in line
     (line,) = files.errors(BASE + NBA + 'topic_prefix = "opticodds_"\n')

@@ -1,9 +1,11 @@
 """Kafka's jars: fetched from a repository (here a local one), checked, kept."""
 
+import gc
 import hashlib
 import re
 import sys
 import threading
+import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -78,6 +80,9 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Repo
         yield repository
         server.shutdown()
         thread.join()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()  # jgo leaves the connection of an answer that it doesn't like to the garbage collector
 
 
 def test_fetched_once_with_a_line_of_progress(repository: Repository, capsys: pytest.CaptureFixture[str]) -> None:

@@ -35,11 +35,11 @@ def assert_same(expected: Counter[Fact], found: Counter[Fact]) -> None:
 
 
 def assert_ordered(records: Iterable[Seen], *, late: frozenset[str] = frozenset()) -> None:
-    """For each topic and odd the header `order` only grows; entry ids in `late` may come behind."""
-    last: dict[tuple[str, str], tuple[int, int, int]] = {}
+    """For each topic, stream and odd the header `order` only grows; entry ids in `late` may come behind."""
+    last: dict[tuple[str, str, str], tuple[int, int, int]] = {}
     for record in sorted(records, key=lambda r: (r.topic, r.partition, r.offset)):
         if record.headers.get("entry_id") in late:
             continue
-        spot = (record.topic, record.key)
+        spot = (record.topic, record.headers["stream"], record.key)
         assert record.order >= last.get(spot, (0, 0, 0)), f"{spot}: {record.order} after {last[spot]}"
         last[spot] = record.order

@@ -1,12 +1,17 @@
 """Answers that aren't a stream: which error, and what of the text is told."""
 
+import errno
+import os
+import ssl
 import time
 from email.utils import formatdate
 
+import aiohttp
 import pytest
+from aiohttp.client_reqrep import ConnectionKey
 
 from bridge.errors import NotAStream, RateLimited, Refused
-from bridge.upstream.answers import failure, retry_after_s, scrub
+from bridge.upstream.answers import failure, retry_after_s, scrub, unreachable
 
 _KEY = "s3cr3t-key/with+signs"
 
@@ -101,3 +106,41 @@ def test_a_redirects_target_is_told_without_its_query() -> None:
     assert "else.where/path " in f"{error.message} "
     assert _KEY not in repr(error)
     assert "pw" not in error.message
+
+
+_TARGET = ConnectionKey("api.example", 443, is_ssl=True, ssl=True, proxy=None, proxy_auth=None, proxy_headers_hash=None)
+
+
+def _certificate_error() -> ssl.SSLCertVerificationError:
+    error = ssl.SSLCertVerificationError(1, "certificate verify failed")
+    error.verify_message = "self-signed certificate"
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "reason", "told"),
+    [
+        (aiohttp.ClientConnectorCertificateError(_TARGET, _certificate_error()), "tls", "self-signed certificate"),
+        (aiohttp.ClientConnectorSSLError(_TARGET, ssl.SSLError(1, "odd")), "tls", "TLS failed"),
+        (aiohttp.ClientConnectorDNSError(_TARGET, OSError(-2, "unknown")), "dns", "isn't found"),
+        (
+            aiohttp.ClientConnectorError(_TARGET, ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")),
+            "refused",
+            "Connection refused",
+        ),
+        (
+            aiohttp.ClientConnectorError(_TARGET, OSError(errno.ENETUNREACH, os.strerror(errno.ENETUNREACH))),
+            "unreachable",
+            "unreachable",
+        ),
+        (aiohttp.ServerDisconnectedError(), "reset", "before it answered"),
+        (aiohttp.ClientOSError(errno.ECONNRESET, "reset"), "reset", "before it answered"),
+        (aiohttp.InvalidURL("https://x/?key=1"), "connect", "InvalidURL"),
+    ],
+)
+def test_why_there_is_no_answer(error: Exception, reason: str, told: str) -> None:
+    failed = unreachable(error, "api.example")
+    assert failed.reason == reason
+    assert told in str(failed)
+    assert "api.example" in str(failed)
+    assert "?" not in str(failed)

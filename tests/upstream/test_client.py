@@ -331,8 +331,8 @@ async def test_time_outside_of_read_is_not_silence(upstream: Upstream) -> None:
         connection.close()
 
 
-@pytest.mark.parametrize(("how", "reason"), [("end", "torn"), ("nonsense", "torn"), ("reset", "torn")])
-async def test_a_broken_stream(client: Client, upstream: Upstream, how: str, reason: str) -> None:
+@pytest.mark.parametrize(("how", "reason"), [("end", "torn"), ("nonsense", "torn"), ("reset", "reset")])
+async def test_a_stream_that_breaks_off_in_a_chunk(client: Client, upstream: Upstream, how: str, reason: str) -> None:
     break_now = asyncio.Event()
 
     async def answer(wire: Wire) -> None:
@@ -350,6 +350,22 @@ async def test_a_broken_stream(client: Client, upstream: Upstream, how: str, rea
     if how == "nonsense":
         assert await connection.read() == b"x" * 245
     await _lost(connection, reason)
+    connection.close()
+
+
+async def test_a_stream_without_length_that_is_reset(client: Client, upstream: Upstream) -> None:
+    break_now = asyncio.Event()
+
+    async def answer(wire: Wire) -> None:
+        await wire.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\nhalf of it")
+        await break_now.wait()
+        wire.reset()
+
+    upstream.answer = answer
+    connection = await client.connect(_PATH, _QUERY)
+    assert await connection.read() == b"half of it"
+    break_now.set()
+    await _lost(connection, "reset")
     connection.close()
 
 
@@ -400,12 +416,12 @@ async def test_close_drops_the_connection_at_once(client: Client, upstream: Upst
 
     upstream.answer = answer
     connection = await client.connect(_PATH, _QUERY)
-    reading = asyncio.create_task(_lost(connection, "closed"))
+    reading = asyncio.create_task(_lost(connection, "closed-here"))
     await asyncio.sleep(0)
     connection.close()
     connection.close()
     await reading
-    await _lost(connection, "closed")
+    await _lost(connection, "closed-here")
     await dropped.wait()
 
 
@@ -421,5 +437,5 @@ async def test_leaving_the_client_drops_its_connections(upstream: Upstream) -> N
     async with _impatient(upstream, 10.0) as client:
         connection = await client.connect(_PATH, _QUERY)
     await dropped.wait()
-    await _lost(connection, "reset")
+    await _lost(connection, "torn")
     connection.close()
