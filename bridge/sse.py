@@ -184,8 +184,8 @@ class Parser:
             if b"\0" not in value:
                 self._own_id = self._last_id = value.decode(errors="replace")
         elif name == b"retry":
-            # Of bytes, isdigit() means ASCII digits. Python converts no more than 4,300 of them.
-            if value.isdigit() and len(value) <= 4300:
+            # Of bytes, isdigit() means ASCII digits. More than 18 are no time, and int and float have limits.
+            if value.isdigit() and len(value) <= 18:
                 self.retry = int(value)
         elif name == b"data" and self._fits(len(value)):
             self._keep(value)

@@ -29,7 +29,7 @@ MIB = 2**20
 class Section(BaseModel):
     """A table of the file: frozen, and a name that it doesn't know is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class UpstreamSettings(Section):

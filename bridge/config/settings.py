@@ -16,7 +16,12 @@ class Settings(BaseSettings):
     """All of it, valid as a whole. Made by `load`; made directly it reads neither a file nor the environment."""
 
     model_config = SettingsConfigDict(
-        frozen=True, extra="forbid", env_prefix="ODDSBRIDGE_", env_nested_delimiter="__", case_sensitive=False
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        env_prefix="ODDSBRIDGE_",
+        env_nested_delimiter="__",
+        case_sensitive=False,
     )
 
     upstream: UpstreamSettings = UpstreamSettings()

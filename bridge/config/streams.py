@@ -34,7 +34,7 @@ class StreamSettings(BaseModel):
     stream's feed doesn't have is None here, and an error in the file.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     name: StreamName = Field(
         description="What the stream is called in headers, metrics, logs and its checkpoint. It also places the "

@@ -132,12 +132,19 @@ def _download(path: str, maven: "MavenContext") -> Path:
             (maven.repo_cache / path).unlink(missing_ok=True)  # jgo would take the torso for the jar
             if pause is None:
                 raise DemoUnavailable(
-                    f"can't download {name} from Maven Central: {error}",
+                    f"can't download {name} from Maven Central: {_root(error)}",
                     hint="the embedded Kafka needs the network once, for 44 MB; then they are kept",
                     reason="download",
                 ) from error
             time.sleep(pause)
     raise AssertionError("the last try returns or raises")
+
+
+def _root(error: BaseException) -> BaseException:
+    """What it all began with: "Connection refused", not the five layers around it."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return error
 
 
 class _Progress:

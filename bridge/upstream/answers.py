@@ -13,6 +13,7 @@ from urllib.parse import quote, urlsplit
 import aiohttp
 import msgspec
 
+from bridge.backoff import MAX_RETRY_AFTER_S
 from bridge.errors import Disconnected, NotAStream, RateLimited, Refused, UpstreamError
 
 MAX_BODY_BYTES = 2048
@@ -93,16 +94,16 @@ def _cause(error: Exception) -> str:
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """What `Retry-After` asks for in seconds (it has seconds or a date), or None."""
+    """What `Retry-After` asks for in seconds (it has seconds or a date), at most MAX_RETRY_AFTER_S, or None."""
     value = headers.get("Retry-After", "").strip()
     if value.isascii() and value.isdigit() and len(value) < 16:
-        return float(value)
+        return min(float(value), MAX_RETRY_AFTER_S)
     until = _unix_s(value)
     if until is None:
         return None
     # By upstream's own clock if it tells it: ours may differ.
     now = _unix_s(headers.get("Date", ""))
-    return max(0.0, until - (time.time() if now is None else now))
+    return min(max(0.0, until - (time.time() if now is None else now)), MAX_RETRY_AFTER_S)
 
 
 def _unix_s(date: str) -> float | None:

@@ -57,7 +57,7 @@ class Connection:
 
         Raises:
             Disconnected: Nothing came for `silence_s` ("silence"), the body broke off ("torn"), the connection was
-                lost ("reset"), or this end closed it ("closed-here"). All bytes that arrived before were handed out first.
+                lost ("reset"), or this end closed it ("closed-here"). What arrived before was handed out first.
         """
         if self._closed:
             raise self._break()

@@ -2,9 +2,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from bridge import logs
-from bridge.config import read_key, warnings
+from bridge.config import UpstreamSettings, read_key, warnings
 from bridge.errors import ConfigError
 
 from .conftest import BASE, KEY, NBA, Files
@@ -79,6 +80,12 @@ def test_keys_that_cannot_be_a_header(only_error: OnlyError, key: str) -> None:
     line = only_error(BASE + NBA, {"ODDSBRIDGE_UPSTREAM__API_KEY": key})
     assert line.startswith("environment: ODDSBRIDGE_UPSTREAM__API_KEY: the key holds a ")
     assert "s3cr" not in line
+
+
+def test_a_wrong_key_is_not_shown_by_the_models_either() -> None:
+    with pytest.raises(ValidationError) as caught:
+        UpstreamSettings.model_validate({"api_key": "s3cr\net", "api_kee": "s3cr"})
+    assert "s3cr" not in str(caught.value)
 
 
 def test_a_key_of_another_type_is_not_shown(only_error: OnlyError) -> None:

@@ -108,6 +108,8 @@ RETRIES: list[tuple[bytes, int | None]] = [
     (b"retry: 0\n", 0),
     (b"retry: 007\n", 7),
     ("retry: ٣\nretry: ²\n".encode(), None),
+    (b"retry: " + b"9" * 18 + b"\n", 10**18 - 1),
+    (b"retry: 7\nretry: " + b"9" * 19 + b"\n", 7),
     (b"retry: " + b"9" * 5000 + b"\n", None),
 ]
 

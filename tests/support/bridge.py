@@ -50,12 +50,20 @@ class Bridge:
     """
 
     def __init__(
-        self, folder: Path, config: str, *, name: str = "bridge", environment: Mapping[str, str] | None = None
+        self,
+        folder: Path,
+        config: str,
+        *,
+        name: str = "bridge",
+        environment: Mapping[str, str] | None = None,
+        module: str = "bridge",
     ) -> None:
+        """`module` is what `python -m` runs: a launcher may patch the bridge before it calls its `main`."""
         self.config = folder / f"{name}.toml"
         self.config.write_text(config)
         self.output = folder / f"{name}.log"
         self.environment = {"ODDSBRIDGE_UPSTREAM__API_KEY": KEY, **(environment or {})}
+        self.module = module
         self.process: asyncio.subprocess.Process | None = None
         self.admin = ""
         self._seen = 0
@@ -95,7 +103,7 @@ class Bridge:
             self.process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
-                "bridge",
+                self.module,
                 "run",
                 "-c",
                 str(self.config),

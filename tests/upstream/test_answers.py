@@ -52,6 +52,8 @@ def test_retry_after_is_kept_where_waiting_helps() -> None:
     [
         ("0", 0),
         ("20", 20),
+        ("9" * 9, 3600),
+        ("Wed, 21 Oct 2099 07:28:30 GMT", 3600),
         (" 20 ", 20),
         ("", None),
         ("-1", None),

@@ -1,0 +1,183 @@
+"""What any consumer of the topics may be: aiokafka, `read_committed`, and nothing of the bridge's own reading.
+
+Run as a script it prints a topic's records as they come::
+
+    python -m bridge.demo.consumer 127.0.0.1:9092 opticodds.odds
+"""
+
+import asyncio
+import contextlib
+import sys
+import time
+from collections.abc import AsyncIterator, Iterable
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from bridge.demo.audit import Seen
+from bridge.errors import KafkaFailure
+
+OWN = ("checkpoints", "bridge-events", "dead-letters", "odds-state", "copilot-odds-state")
+"""Topics without entries of upstream's in them."""
+
+_WAIT_MS = 200
+
+
+async def read(servers: str, prefix: str, *, silence_s: float = 20.0) -> AsyncIterator[Seen]:
+    """Every record of upstream's entries, from offset 0 to where the topics end now, by a reader made for it.
+
+    Args:
+        servers: Where Kafka is.
+        prefix: What the topics' names begin with.
+        silence_s: Seconds without a record after which it gives up: an open transaction holds up all readers.
+
+    Raises:
+        KafkaFailure: The topics can't be read to their end.
+    """
+    async with _consumer(servers, "read_committed") as consumer:
+        parts = await _parts(consumer, prefix)
+        ends = await _ends(servers, parts)
+        _assign(consumer, parts)
+        open_parts = {part for part in parts if ends[part] > 0}
+        heard = time.monotonic()
+        while open_parts:
+            batches = await consumer.getmany(*open_parts, timeout_ms=_WAIT_MS)
+            for part, records in batches.items():
+                heard = time.monotonic()
+                for record in records:
+                    if record.offset < ends[part]:
+                        yield _seen(record)
+            # The position moves on over transactions' markers too, which take offsets but are no records.
+            open_parts = {part for part in open_parts if await consumer.position(part) < ends[part]}
+            if open_parts and time.monotonic() - heard > silence_s:
+                told = ", ".join(sorted(f"{part.topic}[{part.partition}]" for part in open_parts))
+                raise KafkaFailure(
+                    f"a read_committed reader got nothing more for {silence_s:g} s before the end of {told}",
+                    hint="a transaction is open there",
+                )
+
+
+class Follower:
+    """A `read_committed` reader that runs along: how many records came, the newest entry, the first after a moment.
+
+    An async context manager. What stops it is raised by `check`.
+
+    Args:
+        servers: Where Kafka is.
+        prefix: What the topics' names begin with.
+    """
+
+    def __init__(self, servers: str, prefix: str) -> None:
+        self._servers = servers
+        self._prefix = prefix
+        self._task: asyncio.Task[None] | None = None
+        self._after_ms = 0
+        self.records = 0
+        """Records that came."""
+        self.newest: tuple[int, int] | None = None
+        """The highest entry id among them."""
+        self.first_after: float | None = None
+        """Monotonic seconds at which the first record came that the bridge received after `watch_from`."""
+
+    async def __aenter__(self) -> "Follower":
+        self._task = asyncio.create_task(self._run())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def check(self) -> None:
+        """Raise what ended it, if something did."""
+        if self._task is not None and self._task.done():
+            self._task.result()
+
+    def watch_from(self) -> None:
+        """From now on look for a record that the bridge receives from now on: its timestamp says so."""
+        self._after_ms = int(time.time() * 1000) + 1
+        self.first_after = None
+
+    async def _run(self) -> None:
+        async with _consumer(self._servers, "read_committed") as consumer:
+            _assign(consumer, await _parts(consumer, self._prefix))
+            while True:
+                for records in (await consumer.getmany(timeout_ms=_WAIT_MS)).values():
+                    self._take(records)
+
+    def _take(self, records: Iterable[Any]) -> None:
+        now = time.monotonic()
+        for record in records:
+            self.records += 1
+            if self.first_after is None and record.timestamp >= self._after_ms:
+                self.first_after = now
+            for name, value in record.headers:
+                if name == "entry_id":
+                    ms, _, seq = value.partition(b"-")
+                    self.newest = max(self.newest or (0, 0), (int(ms), int(seq)))
+
+
+@contextlib.asynccontextmanager
+async def _consumer(servers: str, isolation: str) -> AsyncIterator[AIOKafkaConsumer]:
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=servers,
+        isolation_level=isolation,
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+        fetch_max_wait_ms=_WAIT_MS,
+    )
+    try:
+        await consumer.start()
+        yield consumer
+    except (KafkaError, OSError) as error:
+        raise KafkaFailure(f"Kafka at {servers} can't be read: {error}") from error
+    finally:
+        await consumer.stop()
+
+
+async def _parts(consumer: AIOKafkaConsumer, prefix: str) -> list[TopicPartition]:
+    names = sorted(n for n in await consumer.topics() if n.startswith(prefix) and n.removeprefix(prefix) not in OWN)
+    return [TopicPartition(name, number) for name in names for number in sorted(consumer.partitions_for_topic(name))]
+
+
+async def _ends(servers: str, parts: list[TopicPartition]) -> dict[TopicPartition, int]:
+    """Where the topics end, transactions that are still open included: that only read_uncommitted tells."""
+    async with _consumer(servers, "read_uncommitted") as consumer:
+        ends: dict[TopicPartition, int] = await consumer.end_offsets(parts)
+        return ends
+
+
+def _assign(consumer: AIOKafkaConsumer, parts: list[TopicPartition]) -> None:
+    if not parts:
+        raise KafkaFailure("there are no topics to read")
+    consumer.assign(parts)
+    for part in parts:
+        consumer.seek(part, 0)
+
+
+def _seen(record: Any) -> Seen:
+    return Seen(
+        record.topic,
+        record.partition,
+        record.offset,
+        record.timestamp,
+        (record.key or b"").decode(),
+        record.value or b"",
+        {name: value.decode() for name, value in record.headers},
+    )
+
+
+async def _print(servers: str, prefix: str) -> None:
+    async with _consumer(servers, "read_committed") as consumer:
+        _assign(consumer, await _parts(consumer, prefix))
+        async for record in consumer:
+            seen = _seen(record)
+            headers = " ".join(f"{name}={value}" for name, value in seen.headers.items())
+            sys.stdout.write(f"{seen.topic} {seen.key}\n  {headers}\n  {seen.value.decode(errors='replace')}\n")
+            sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(_print(*sys.argv[1:3]))
