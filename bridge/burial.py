@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
+from bridge.entries import Reject
 from bridge.kafka.batches import Batch
 from bridge.kafka.topics import Existing
 from bridge.records import Held, Record, dead_letter
@@ -30,28 +31,30 @@ class Burial:
         """Replace an entry's guilty records; `held.dead` counts them."""
         for n, record in enumerate(held.records):
             if record.topic != self._topic and guilty(record):
-                held.records[n] = self._letter(held, reason, detail, record.topic, record.key, record.value)
+                reject = Reject(reason, record.key, record.value, detail)
+                held.records[n] = self._letter(held, reject, meant_for=record.topic)
 
     def rejects(self, taken: list[Held]) -> None:
         """Turn what couldn't be made a record into dead letters."""
         for held in taken:
             for reject in held.rejects:
-                held.records.append(self._letter(held, reject.reason, reject.detail, "", reject.key, reject.value))
+                held.records.append(self._letter(held, reject, meant_for=""))
             held.rejects = []
 
-    def _letter(self, held: Held, reason: str, detail: str, meant_for: str, key: bytes, payload: bytes) -> Record:  # noqa: PLR0917
-        held.dead[reason] = held.dead.get(reason, 0) + 1
+    def _letter(self, held: Held, reject: Reject, *, meant_for: str) -> Record:
+        held.dead[reject.reason] = held.dead.get(reject.reason, 0) + 1
         return dead_letter(
             self._topic,
             stream=held.stream,
             event=held.event,
             entry_id=held.entry_id,
             headers=held.headers,
-            reason=reason,
-            detail=detail,
+            reason=reject.reason,
+            detail=reject.detail,
             meant_for=meant_for,
-            key=key,
-            payload=payload,
+            key=reject.key,
+            payload=reject.value,
+            size=reject.size,
             limit=self._topics()[self._topic].max_message_bytes - _ROOM,
         )
 

@@ -5,7 +5,7 @@ import os
 import secrets
 import signal
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -235,9 +235,10 @@ class Daemon:
             unknown_prefix=names.unknown_events,
             odds_format=stream.odds_format or "AMERICAN" if stream.feed == "odds" else None,
         )
-        connect: Callable[[EntryId | None], Awaitable[Connection]] = lambda last: client.connect(  # noqa: E731
-            url_path(stream), query(stream, last)
-        )
+        path = url_path(stream)
+
+        async def connect(last: EntryId | None, begun: Callable[[], None]) -> Connection:
+            return await client.connect(path, query(stream, last), begun)
 
         def make(position: Position, buffer: Buffer) -> Stream:
             return Stream(

@@ -51,12 +51,14 @@ class Reject(NamedTuple):
         key: The odd's or fixture's id if it is known, else b"".
         value: The bytes that were refused.
         detail: One sentence for a person.
+        size: Bytes that it had on the wire where `value` doesn't hold them; 0 where it does.
     """
 
     reason: str
     key: bytes
     value: bytes
     detail: str
+    size: int = 0
 
 
 @dataclass(slots=True)
@@ -116,7 +118,9 @@ def decode(event: sse.Event) -> Entry:
     if event.discarded:
         detail = f"{event.discarded} bytes of data are over the limit of an event"
         own_id = _own_id(event)
-        return Entry(name, own_id, rejects=[Reject("too-large", b"", b"", detail)], size=event.discarded)
+        return Entry(
+            name, own_id, rejects=[Reject("too-large", b"", b"", detail, event.discarded)], size=event.discarded
+        )
     if name in ODD_EVENTS:
         return _decode_odds(event)
     size = len(event.data)

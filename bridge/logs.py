@@ -5,7 +5,6 @@ process itself has to say: libraries speak from `warning` on (all of it at level
 repeats itself is held back (`bridge.flood`).
 """
 
-import json
 import logging
 import os
 import re
@@ -17,7 +16,6 @@ from enum import Enum
 from pathlib import PurePath
 from types import TracebackType
 from typing import Any, TextIO, cast
-from urllib.parse import quote, quote_plus
 
 import orjson
 import structlog
@@ -25,6 +23,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 from typing_extensions import override
 
 from bridge.flood import OURS, Flood
+from bridge.spellings import spellings
 
 HIDDEN = "***"
 _MAX_DEPTH = 8
@@ -43,10 +42,7 @@ class _Secrets:
     def add(self, secret: str) -> None:
         if secret in self._spellings:
             return
-        escaped = json.dumps(secret)[1:-1]
-        spellings = {secret, quote(secret, safe=""), quote(secret), quote_plus(secret), escaped, repr(secret)[1:-1]}
-        spellings |= {re.sub("%[0-9A-F]{2}", lambda found: found[0].lower(), spelling) for spelling in spellings}
-        self._spellings |= spellings - {""}
+        self._spellings.update(spellings(secret))
         if self._spellings:
             longest_first = sorted(self._spellings, key=len, reverse=True)
             self._pattern = re.compile("|".join(map(re.escape, longest_first)))

@@ -23,7 +23,23 @@ EVENTS = (
 
 DUPLICATE_REASONS = ("window",)
 DEAD_LETTER_REASONS = ("malformed", "no-odd-id", "no-fixture-id", "too-large", "no-topic", "refused")
-DISCONNECT_REASONS = ("closed", "torn", "silent", "connect", "rate-limited", "not-a-stream")
+DISCONNECT_REASONS = (
+    "closed",
+    "torn",
+    "reset",
+    "silence",
+    "connect-timeout",
+    "dns",
+    "refused",
+    "unreachable",
+    "tls",
+    "not-http",
+    "connect",
+    "redirect",
+    "content-type",
+    "rate-limited",
+    "key",
+)
 REFUSAL_REASONS = ("400", "401", "403")
 REPLAY_OUTCOMES = ("proven", "unproven", "none")
 TRANSACTION_OUTCOMES = ("committed", "found-committed", "not-committed", "aborted")

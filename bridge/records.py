@@ -125,6 +125,7 @@ def dead_letter(
     key: bytes,
     payload: bytes,
     limit: int,
+    size: int = 0,
 ) -> Record:
     """The record that tells what couldn't be published, and why.
 
@@ -141,6 +142,7 @@ def dead_letter(
         payload: Upstream's bytes; in the value they stand in `payload` where they are text, else in
             `payload_base64`.
         limit: Bytes that the value may have: the payload is cut to what fits, and the cut is told.
+        size: Bytes that the payload had where they are not at hand any more.
     """
     room = max(limit, 0)
     while True:
@@ -154,8 +156,8 @@ def dead_letter(
             "entry_id": str(entry_id) if entry_id is not None else None,
             "topic": meant_for,
             "key": key[:1_000].decode(errors="replace"),
-            "size": len(payload),
-            "truncated": len(kept) < len(payload),
+            "size": size or len(payload),
+            "truncated": len(kept) < (size or len(payload)),
         }
         value = orjson.dumps(body | _readable(kept, cut=len(kept) < len(payload)))
         if len(value) <= limit or not room:

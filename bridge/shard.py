@@ -15,11 +15,11 @@ from bridge.continuity import Position
 from bridge.errors import KafkaFailure, OwnedElsewhere, RecordsRefused, Superseded, Unpublishable
 from bridge.health import ShardHealth, ShardState
 from bridge.kafka.catalogue import Catalogue
-from bridge.kafka.checkpoints import Checkpoint, Stored
-from bridge.kafka.ownership import Outcome, Ownership, Stamp, outcome
+from bridge.kafka.ownership import Outcome, Ownership, outcome
 from bridge.kafka.writer import Round, Writer
 from bridge.logs import get_logger
 from bridge.metrics import Metrics
+from bridge.positions import Positions
 from bridge.records import Held
 
 ROUND_BYTES = 8 * 2**20
@@ -84,8 +84,7 @@ class Shard:
         self._health = health
         self._metrics = metrics.shard(number)
         self._stream_metrics = metrics.stream
-        self._positions: dict[str, Position] = {}
-        self._stamps: dict[str, Stamp] = {}
+        self._positions = Positions(streams, ownership.instance)
         self._tasks: list[asyncio.Task[None]] = []
         self._closing = False
 
@@ -109,13 +108,8 @@ class Shard:
                 self._health.to(ShardState.STARTING, str(error))
                 tries += 1
                 await asyncio.sleep(_delay(tries))
-        self._adopt(stored)
+        self._positions.adopt(stored)
         self._health.to(ShardState.RUNNING)
-
-    def _adopt(self, stored: Stored) -> None:
-        found = stored.checkpoints
-        self._positions = {name: found[name].position if name in found else Position() for name in self._streams}
-        self._stamps = {name: (found[name].instance, found[name].serial) for name in self._streams if name in found}
 
     async def run(self) -> None:
         """Run the streams and write what they offer, until `close` is called and all of it is committed.
@@ -148,7 +142,7 @@ class Shard:
     def _start_streams(self) -> None:
         if not self._closing:
             self._tasks = [
-                asyncio.create_task(make(self._positions[name].copy(), self.buffer).run(), name=f"stream {name}")
+                asyncio.create_task(make(self._positions.of(name), self.buffer).run(), name=f"stream {name}")
                 for name, make in self._streams.items()
             ]
 
@@ -216,7 +210,9 @@ class Shard:
         tries = 0
         how = "committed"
         while True:
-            positions = self._advance(transaction)
+            positions = self._positions.after(taken)
+            serial = transaction.serial
+            transaction.tail = self._positions.checkpoints(positions, serial) or [self._ownership.claim(serial)]
             started = time.monotonic()
             try:
                 await self._writer.write(transaction)
@@ -228,31 +224,12 @@ class Shard:
             if result is Outcome.COMMITTED:
                 break
             transaction.serial = self._ownership.next().serial
-        self._positions |= positions
-        self._stamps |= dict.fromkeys(positions, (self._ownership.instance, transaction.serial))
+        self._positions.keep(positions, transaction.serial)
         self.buffer.let_go(len(taken))
         self._count(taken, time.monotonic() - started, how)
         if tries:
             log.info("shard recovered", shard=self.number, tries=tries)
             self._health.to(ShardState.RUNNING)
-
-    def _advance(self, transaction: Round) -> dict[str, Position]:
-        """The streams' positions after a round. Their checkpoints, or else the claim, become its tail."""
-        positions: dict[str, Position] = {}
-        for held in transaction.held:
-            position = positions.get(held.stream)
-            if position is None:
-                position = positions[held.stream] = self._positions[held.stream].copy()
-            if held.entry_id is not None:
-                position.add(held.event, held.entry_id)
-            else:
-                position.counter += 1
-        instance, serial, now_ms = self._ownership.instance, transaction.serial, int(time.time() * 1000)
-        transaction.tail = [
-            (name.encode(), Checkpoint(position, instance, serial, now_ms).encode(name))
-            for name, position in positions.items()
-        ] or [self._ownership.claim(serial)]
-        return positions
 
     async def _recover(self, transaction: Round, error: KafkaFailure, tries: int) -> Outcome:
         """The one way to recover: drop the producer, make a new one, and read from the topic what is true.
@@ -282,7 +259,7 @@ class Shard:
                 trouble = again
         if isinstance(error, RecordsRefused):
             self._search(transaction, error)
-        result = outcome(transaction, stored, self._stamps, self._ownership.instance)
+        result = outcome(transaction, stored, self._positions.stamps, self._ownership.instance)
         if result is not Outcome.COMMITTED:
             self._metrics.tx.add("not-committed")
         if result is Outcome.SUPERSEDED:

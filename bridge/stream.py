@@ -36,8 +36,8 @@ class Connection(Protocol):
         """Cut it."""
 
 
-Connect = Callable[[EntryId | None], Awaitable[Connection]]
-"""Opens a connection that asks for a replay from an id. Raises UpstreamError."""
+Connect = Callable[[EntryId | None, Callable[[], None]], Awaitable[Connection]]
+"""Opens a connection that asks for a replay from an id; calls back when its turn has come. Raises UpstreamError."""
 
 
 class Stream:
@@ -119,8 +119,8 @@ class Stream:
         Raises:
             UpstreamError: it could not be made, broke, or was refused.
         """
-        self._health.to(State.CONNECTING)
-        connection = await self._connect(self._continuity.connecting())
+        self._health.to(State.WAITING, "for its turn to connect")
+        connection = await self._connect(self._continuity.connecting(), lambda: self._health.to(State.CONNECTING))
         try:
             self._connected()
             parser = Parser(self._max_event_bytes)
@@ -140,7 +140,7 @@ class Stream:
                     self._health.to(State.STREAMING)
                 if stable_at and time.monotonic() >= stable_at:
                     stable_at = 0.0
-                    self._backoff.stable()
+                    self._stable()
         finally:
             if self._continuity.replay is Replay.OPEN:
                 self._settle(Replay.UNPROVEN)
@@ -150,6 +150,9 @@ class Stream:
         self._health.connected()
         self._continuity.connected(time.monotonic())
         self._settle(self._continuity.replay)
+
+    def _stable(self) -> None:
+        self._backoff.stable()
         if self._told:
             log.info("stream is up again", stream=self._name)
             self._told = ""

@@ -58,7 +58,7 @@ def simulate(
       curl -N -H 'X-Api-Key: demo-key' \\
         'http://127.0.0.1:8765/api/v3/stream/odds/basketball?sportsbook=Pinnacle'
       curl -d '{"kind":"tear","inside":true}' http://127.0.0.1:8765/_sim/faults
-    """
+    """  # noqa: D301 — the escape keeps Click from joining the lines
     host, port = _address(listen)
     options = SimulatorOptions(
         host=host,

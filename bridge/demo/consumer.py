@@ -168,9 +168,9 @@ def _seen(record: Any) -> Seen:
     )
 
 
-async def _print(servers: str, prefix: str) -> None:
+async def _print(servers: str, *topics: str) -> None:
     async with _consumer(servers, "read_committed") as consumer:
-        _assign(consumer, await _parts(consumer, prefix))
+        consumer.subscribe(topics)
         async for record in consumer:
             seen = _seen(record)
             headers = " ".join(f"{name}={value}" for name, value in seen.headers.items())
@@ -180,4 +180,4 @@ async def _print(servers: str, prefix: str) -> None:
 
 if __name__ == "__main__":
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_print(*sys.argv[1:3]))
+        asyncio.run(_print(*sys.argv[1:]))

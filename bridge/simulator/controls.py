@@ -115,7 +115,7 @@ class Controls:
             done = self._apply_now(fault)
         self._refresh()
         if fault.for_s is not None:
-            self._tasks.setdefault(-fault.id, asyncio.create_task(self._expire(fault.for_s)))
+            self._tasks[-fault.id] = asyncio.create_task(self._expire(fault.for_s))
         return json_answer({"id": fault.id, "connections": done})
 
     def _apply_now(self, fault: Fault) -> list[int]:

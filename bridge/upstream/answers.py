@@ -8,13 +8,14 @@ import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from re import compile as pattern
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
 
 from bridge.backoff import MAX_RETRY_AFTER_S
 from bridge.errors import Disconnected, NotAStream, RateLimited, Refused, UpstreamError
+from bridge.spellings import spellings
 
 MAX_BODY_BYTES = 2048
 """How much of an error's body is read at most, in bytes."""
@@ -136,7 +137,7 @@ def scrub(text: str, key: str) -> str:
 
     Also without the beginning of a key at the end: the text may have been cut there.
     """
-    for spelling in {key, quote(key, safe="")} - {""}:
+    for spelling in spellings(key):
         text = text.replace(spelling, "[key]")
         cut = max((n for n in range(4, len(spelling)) if text.endswith(spelling[:n])), default=0)
         text = text[: len(text) - cut] + "[key]" * bool(cut)

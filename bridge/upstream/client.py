@@ -144,12 +144,15 @@ class Client:
         if self._session is not None:
             await self._session.close()
 
-    async def connect(self, path: str, query: Sequence[tuple[str, str]]) -> Connection:
+    async def connect(
+        self, path: str, query: Sequence[tuple[str, str]], begun: Callable[[], None] = lambda: None
+    ) -> Connection:
         """Wait for a place in the connect budget, then open a stream.
 
         Args:
             path: The path below the base URL, percent-encoded (`feeds.url_path`).
             query: Names and values, not encoded (`feeds.query`).
+            begun: Called when the budget gave a place.
 
         Raises:
             Refused: 4xx: asking again won't help soon.
@@ -161,6 +164,7 @@ class Client:
         if self._session is None:
             raise RuntimeError("the client is used outside of its context")
         await self._budget.acquire()
+        begun()
         key = await self._key()
         url = URL(self._base_url + path, encoded=True).with_query(query)
         lost: UpstreamError

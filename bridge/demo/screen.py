@@ -1,0 +1,88 @@
+"""What the demo prints: plain lines, the same on a terminal and in a file."""
+
+import json
+import textwrap
+from collections.abc import Mapping
+from typing import Any, TextIO
+
+from bridge.demo.audit import Seen
+
+WIDTH = 100
+"""Columns that a line takes at most."""
+
+_FIELDS = 8  # of a value that are shown
+
+
+class Screen:
+    """Writes line by line, and flushes each.
+
+    Args:
+        out: Where to.
+    """
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+
+    def line(self, text: str = "") -> None:
+        """One line."""
+        self._out.write(f"{text}\n")
+        self._out.flush()
+
+    def say(self, text: str) -> None:
+        """A paragraph, wrapped."""
+        for line in textwrap.wrap(text, WIDTH, break_long_words=False, break_on_hyphens=False):
+            self.line(line)
+
+    def act(self, title: str) -> None:
+        """The head of an act."""
+        self.line()
+        self.line(f"── {title} ".ljust(WIDTH, "─"))
+
+
+def tick(
+    seconds: float, report: Mapping[str, Any], streams: int, odds_s: float, newest: tuple[int, int] | None, now_s: float
+) -> str:
+    """The line of a second.
+
+    Args:
+        seconds: Since odds flow.
+        report: What /readyz says; empty when nothing answers.
+        streams: How many there are to be.
+        odds_s: Records that a reader got, a second.
+        newest: The highest entry id that a reader got.
+        now_s: Epoch seconds.
+    """
+    up = sum(stream["state"] == "streaming" for stream in report.get("streams", {}).values())
+    last = "none yet" if newest is None else f"{newest[0]}-{newest[1]}, {max(now_s - newest[0] / 1000, 0):.1f} s old"
+    return f"{seconds:4.0f} s   {up}/{streams} streams up   {odds_s:5,.0f} odds/s in Kafka   last entry {last}"
+
+
+def sample(record: Seen) -> list[str]:
+    """A record as a consumer sees it, its value cut to the first fields."""
+    headers = "  ".join(f"{name}={value}" for name, value in record.headers.items())
+    return [
+        f"topic    {record.topic}  (partition {record.partition}, offset {record.offset})",
+        f"key      {record.key}",
+        *textwrap.wrap(
+            headers, WIDTH, initial_indent="headers  ", subsequent_indent=" " * 9, break_on_hyphens=False
+        ),
+        *_value(record.value),
+    ]
+
+
+def _value(value: bytes) -> list[str]:
+    try:
+        fields = json.loads(value)
+    except ValueError:
+        fields = None
+    if not isinstance(fields, dict):
+        return [f"value    {value[:70].decode(errors='replace')}… ({len(value)} bytes)"]
+    lines = [f"{json.dumps(name)}: {_cut(json.dumps(part, ensure_ascii=False))}" for name, part in fields.items()]
+    if len(lines) > _FIELDS:
+        more = len(lines) - _FIELDS
+        lines = [*lines[:_FIELDS], f"… {more} more fields, {len(value):,} bytes in all, as upstream sent them"]
+    return [f"value    {lines[0]}", *(f"         {line}" for line in lines[1:])] if lines else ["value    {}"]
+
+
+def _cut(text: str, width: int = 60) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"
