@@ -37,7 +37,7 @@ mutants: $(READY) ## build wrong bridges and show that the tests notice each
 
 lock: $(READY) ## pin every dependency again, with hashes
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	@CUSTOM="--quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command"; \
+	@CUSTOM="--quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command"; \
 	$(BIN)/uv pip compile pyproject.toml --extra demo --extra dev $$CUSTOM "make lock" -o requirements/dev.txt --upgrade && \
 	$(BIN)/uv pip compile pyproject.toml -c requirements/dev.txt $$CUSTOM "make lock" -o requirements/run.txt
 

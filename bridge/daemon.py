@@ -179,11 +179,12 @@ class Daemon:
     def _make_shard(self, number: int, streams: list[StreamSettings], client: Client) -> Shard:
         kafka = self._settings.kafka
         options = self._options(number)
+        exactly_once = kafka.delivery == "exactly-once"
         compression = None if kafka.compression == "none" else kafka.compression
         make = partial(
             Producer,
             options,
-            transactional_id=kafka.transactional_id(number),
+            transactional_id=kafka.transactional_id(number) if exactly_once else None,
             transaction_timeout_ms=kafka.transaction_timeout_ms,
             compression=compression,
         )
@@ -206,6 +207,7 @@ class Daemon:
                 writer=writer,
                 read=partial(self._read, number),
                 arbiter=self._mine,
+                fences=exactly_once,
             ),
             writer=writer,
             catalogue=self._catalogue,

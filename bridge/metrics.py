@@ -165,7 +165,18 @@ class StreamMetrics:
 class ShardMetrics:
     """What one shard counts: its transactions, its buffer, its recoveries."""
 
-    __slots__ = ("_written", "buffer_limit", "buffer_used", "records", "recoveries", "sizes", "times", "tx", "wait")
+    __slots__ = (
+        "_written",
+        "buffer_limit",
+        "buffer_used",
+        "records",
+        "recoveries",
+        "resent",
+        "sizes",
+        "times",
+        "tx",
+        "wait",
+    )
 
     def __init__(self, written: "dict[str, Written]") -> None:
         self._written = written
@@ -180,6 +191,8 @@ class ShardMetrics:
         self.wait = Histogram(WAIT_BOUNDS)
         """Seconds from an entry's receipt to its known commit."""
         self.recoveries = Tally(RECOVERY_REASONS)
+        self.resent = 0
+        """Records sent again after a failure; with `at-least-once` their first copies may stand in the topics."""
         self.buffer_used: Callable[[], float] = _zero
         self.buffer_limit = 0
 

@@ -205,6 +205,7 @@ class Shard:
 
     async def _commit(self, taken: list[Held]) -> None:
         """Commit entries, however often it takes."""
+        await self._ownership.confirm()
         transaction = self._ownership.next()
         transaction.held = taken
         tries = 0
@@ -224,6 +225,7 @@ class Shard:
             if result is Outcome.COMMITTED:
                 break
             transaction.serial = self._ownership.next().serial
+            self._metrics.resent += sum(len(held.records) for held in taken)
         self._positions.keep(positions, transaction.serial)
         self.buffer.let_go(len(taken))
         self._count(taken, time.monotonic() - started, how)

@@ -90,6 +90,7 @@ CATALOGUE: tuple[Described, ...] = (
     _counter(
         "recoveries", "shard reason", "Times that a shard dropped its producer and began again from its checkpoints."
     ),
+    _counter("records_resent", "shard", "Records sent again after a failure; with at-least-once they may come twice."),
     # The process
     _gauge("build_info", "version python", "1; the labels tell the versions of oddsbridge and Python."),
 )

@@ -131,6 +131,7 @@ def _shard(families: _Families, number: str, shard: ShardMetrics) -> None:
     families.put("oddsbridge_buffer_bytes", (number,), shard.buffer_used())
     families.put("oddsbridge_buffer_limit_bytes", (number,), shard.buffer_limit)
     families.put_tally("oddsbridge_recoveries_total", number, shard.recoveries)
+    families.put("oddsbridge_records_resent_total", (number,), shard.resent)
 
 
 def _health(families: _Families, health: Health) -> None:

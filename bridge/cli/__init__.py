@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 
 from bridge import __version__
 from bridge.cli.exits import Exit, code_of, epilog
-from bridge.errors import OddsbridgeError
+from bridge.errors import ClusterMismatch, ConfigError, OddsbridgeError
 
 VERBS = {
     "run": "carry the streams into Kafka until told to stop",
@@ -106,6 +106,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _told(error: OddsbridgeError) -> str:
     lines = str(error).splitlines()
-    if len(lines) < 2:
-        return "".join(lines)
+    if len(lines) < 2 or not isinstance(error, ConfigError | ClusterMismatch):  # others quote logs in their lines
+        return str(error)
     return f"{len(lines)} things to mend:\n" + "\n".join(f"  {line}" for line in lines)

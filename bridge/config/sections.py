@@ -9,6 +9,7 @@ from bridge.config.kinds import (
     Address,
     BaseUrl,
     Compression,
+    Delivery,
     Group,
     Listen,
     LogFormat,
@@ -109,6 +110,11 @@ class KafkaSettings(Section):
         default=None,
         description="Transactional ids are `<this><group>-<shard>`. Not to be changed lightly: an old instance "
         "under another id isn't fenced. Default: `topic_prefix`.",
+    )
+    delivery: Delivery = Field(
+        default="exactly-once",
+        description="`exactly-once` needs transactions. `at-least-once` is for brokers without them: after a failure "
+        "or a kill the last entries may come twice.",
     )
     shards: Annotated[Whole, Field(ge=1, le=1000)] = Field(
         default=4,

@@ -37,6 +37,7 @@ class Child:
         self._command = [sys.executable, "-m", "bridge", *arguments]
         self._process: subprocess.Popen[bytes] | None = None
         self._from = 0
+        self._told_to_end = False
 
     @property
     def pid(self) -> int:
@@ -45,7 +46,9 @@ class Child:
 
     def start(self) -> None:
         """Start it, with no setting of the bridge from the environment but the key."""
+        self._over()
         env = {name: value for name, value in os.environ.items() if not name.startswith("ODDSBRIDGE_")}
+        self._told_to_end = False
         self._from = self.output.stat().st_size if self.output.exists() else 0
         with self.output.open("ab") as output:
             self._process = self._watcher.start(
@@ -61,11 +64,12 @@ class Child:
 
     def terminate(self) -> None:
         """SIGTERM; `ended` tells when it has ended."""
+        self._told_to_end = True
         if self._process is not None:
             self._process.send_signal(signal.SIGTERM)
 
     def ended(self) -> int | None:
-        """Its exit code once it has ended, None while it runs."""
+        """Its exit code once it has ended by itself or after `terminate`, None while it runs."""
         return self._process.poll() if self._process is not None else None
 
     def check(self) -> None:
@@ -75,19 +79,11 @@ class Child:
             DemoUnavailable: It did; with the last lines of what it printed.
         """
         code = self.ended()
-        if code is not None:
+        if code is not None and not self._told_to_end:
             raise DemoUnavailable(f"the {self.name} ended by itself with {code}; its last lines:\n{self.tail()}")
 
-    def joined(self) -> int:
-        """Its exit code; it has ended by itself, or after `terminate`."""
-        if self._process is None:
-            return 0
-        code = self._process.wait()
-        self._over()
-        return code
-
     def _over(self) -> None:
-        if self._process is not None:
+        if self._process is not None and self._process.poll() is not None:
             self._watcher.ended(self._process)
             self._process = None
 

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from bridge.demo.audit import Seen
@@ -36,7 +37,7 @@ async def read(servers: str, prefix: str, *, silence_s: float = 20.0) -> AsyncIt
         KafkaFailure: The topics can't be read to their end.
     """
     async with _consumer(servers, "read_committed") as consumer:
-        parts = await _parts(consumer, prefix)
+        parts = await _parts(servers, prefix)
         ends = await _ends(servers, parts)
         _assign(consumer, parts)
         open_parts = {part for part in parts if ends[part] > 0}
@@ -101,7 +102,7 @@ class Follower:
 
     async def _run(self) -> None:
         async with _consumer(self._servers, "read_committed") as consumer:
-            _assign(consumer, await _parts(consumer, self._prefix))
+            _assign(consumer, await _parts(self._servers, self._prefix))
             while True:
                 for records in (await consumer.getmany(timeout_ms=_WAIT_MS)).values():
                     self._take(records)
@@ -136,9 +137,17 @@ async def _consumer(servers: str, isolation: str) -> AsyncIterator[AIOKafkaConsu
         await consumer.stop()
 
 
-async def _parts(consumer: AIOKafkaConsumer, prefix: str) -> list[TopicPartition]:
-    names = sorted(n for n in await consumer.topics() if n.startswith(prefix) and n.removeprefix(prefix) not in OWN)
-    return [TopicPartition(name, number) for name in names for number in sorted(consumer.partitions_for_topic(name))]
+async def _parts(servers: str, prefix: str) -> list[TopicPartition]:
+    admin = AIOKafkaAdminClient(bootstrap_servers=servers)
+    try:
+        await admin.start()
+        names = [n for n in await admin.list_topics() if n.startswith(prefix) and n.removeprefix(prefix) not in OWN]
+        topics = await admin.describe_topics(sorted(names)) if names else []
+    except (KafkaError, OSError) as error:
+        raise KafkaFailure(f"Kafka at {servers} doesn't tell its topics: {error}") from error
+    finally:
+        await admin.close()
+    return [TopicPartition(t["topic"], n) for t in topics for n in range(len(t["partitions"]))]
 
 
 async def _ends(servers: str, parts: list[TopicPartition]) -> dict[TopicPartition, int]:

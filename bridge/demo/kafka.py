@@ -30,7 +30,8 @@ class EmbeddedKafka:
 
     Args:
         jvm: Options of the Java machine: `SMALL`, `MEASURING`, or your own.
-        properties: What to add to server.properties, or to override there.
+        properties: What to add to server.properties, or to override there; in a value, `{broker}` and `{controller}`
+            stand for the two ports.
         cache: Where the jars are kept between runs; None for the user's cache folder.
         start_timeout: Seconds that the broker may take until it serves.
 
@@ -167,7 +168,9 @@ class EmbeddedKafka:
         """Write the settings and format the data folder."""
         self._port, controller = _free_ports(2)
         (self.folder / "tmp").mkdir()
-        settings = properties_of(self._port, controller, self.folder / "data") | self._overrides
+        settings = properties_of(self._port, controller, self.folder / "data")
+        for name, value in self._overrides.items():
+            settings[name] = value.replace("{broker}", str(self._port)).replace("{controller}", str(controller))
         file = self.folder / "server.properties"
         file.write_text("".join(f"{name}={value}\n" for name, value in settings.items()), encoding="utf-8")
         self._java = [

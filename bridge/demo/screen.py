@@ -40,7 +40,13 @@ class Screen:
 
 
 def tick(
-    seconds: float, report: Mapping[str, Any], streams: int, odds_s: float, newest: tuple[int, int] | None, now_s: float
+    seconds: float,
+    report: Mapping[str, Any],
+    *,
+    streams: int,
+    odds_s: float,
+    newest: tuple[int, int] | None,
+    now_s: float,
 ) -> str:
     """The line of a second.
 
@@ -63,9 +69,7 @@ def sample(record: Seen) -> list[str]:
     return [
         f"topic    {record.topic}  (partition {record.partition}, offset {record.offset})",
         f"key      {record.key}",
-        *textwrap.wrap(
-            headers, WIDTH, initial_indent="headers  ", subsequent_indent=" " * 9, break_on_hyphens=False
-        ),
+        *textwrap.wrap(headers, WIDTH, initial_indent="headers  ", subsequent_indent=" " * 9, break_on_hyphens=False),
         *_value(record.value),
     ]
 

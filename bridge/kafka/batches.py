@@ -108,6 +108,6 @@ def fits(compression: str | None, record: Record, limit: int) -> bool:
         return True
     if compression is None:
         return False
-    trial = empty_batch(limit, compression)
+    trial = empty_batch(limit, compression, transactional=True)
     trial.append(key=record.key, value=record.value, timestamp=0, headers=record.headers)
     return len(trial._build()) <= limit  # noqa: SLF001 -- a batch that was built can't be sent, only measured

@@ -18,6 +18,9 @@ from bridge.kafka.writer import Round, Writer
 OPEN_S = 10.0
 """Seconds that a new producer may take to start."""
 
+LOOK_S = 5.0
+"""Seconds between looks at the claim where nothing fences."""
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -48,6 +51,7 @@ class Ownership:
         writer: The shard's writer.
         read: Reads what the shard's partition says; told whether to wait for a transaction that is open there.
         arbiter: Asked when another instance's claim is found.
+        fences: Whether a new producer fences the one before: it does when there are transactions.
     """
 
     def __init__(
@@ -58,6 +62,7 @@ class Ownership:
         writer: Writer,
         read: Read,
         arbiter: Arbiter,
+        fences: bool = True,
     ) -> None:
         self.serial = 0
         """The number of this instance's last transaction on the shard."""
@@ -69,6 +74,8 @@ class Ownership:
         self._claimed = False
         self._before: Claim | None = None  # whose claim stood there when this instance came
         self._came = False
+        self._fences = fences
+        self._looked = time.monotonic()
 
     @property
     def before(self) -> Claim | None:
@@ -124,6 +131,22 @@ class Ownership:
                 raise
             self._claimed = True
         return stored
+
+    async def confirm(self) -> None:
+        """Where nothing fences, look every `LOOK_S` seconds whether another instance has claimed the shard.
+
+        Raises:
+            OwnedElsewhere: it has.
+        """
+        now = time.monotonic()
+        if self._fences or now - self._looked < LOOK_S:
+            return
+        self._looked = now
+        try:
+            await self._judge((await self._read(wait=False)).claim)
+        except KafkaFailure as error:
+            if not error.heals:
+                raise
 
     async def release(self) -> None:
         """End what this instance left open, so that no reader waits for a time-out; another owner isn't touched."""

@@ -15,6 +15,7 @@ from aiokafka.errors import (
     AuthenticationFailedError,
     AuthenticationMethodNotSupported,
     ClusterAuthorizationFailedError,
+    IncompatibleBrokerVersion,
     InvalidProducerEpoch,
     InvalidProducerIdMapping,
     InvalidTimestampError,
@@ -61,6 +62,8 @@ _BLOCKED: Final[Mapping[type[KafkaError], str]] = {
     SaslAuthenticationFailed: "check the credentials for Kafka",
 }
 
+_NOT_IDEMPOTENT: Final = (ClusterAuthorizationFailedError, UnsupportedVersionError, IncompatibleBrokerVersion)
+
 _FENCED: Final = (ProducerFenced, InvalidProducerEpoch, InvalidProducerIdMapping, InvalidTxnState)
 
 
@@ -77,18 +80,19 @@ def failure(error: BaseException, doing: str) -> KafkaFailure:
     return CommitUnknown(f"{doing}: {type(error).__name__} {error}".rstrip(), reason="error")
 
 
-def empty_batch(limit: int, compression: str | None) -> BatchBuilder:
-    """An empty transactional batch; `create_batch` of aiokafka knows but one limit for all topics."""
+def empty_batch(limit: int, compression: str | None, *, transactional: bool) -> BatchBuilder:
+    """An empty batch; `create_batch` of aiokafka knows but one limit for all topics."""
     codec = AIOKafkaProducer._COMPRESSORS[compression][1] if compression else 0  # noqa: SLF001
-    return BatchBuilder(limit, codec, is_transactional=True)
+    return BatchBuilder(limit, codec, is_transactional=transactional)
 
 
 class Producer:
-    """A transactional producer that is started, used until its first failure, and dropped.
+    """A producer that is started, used until its first failure, and dropped.
 
     Args:
         options: What every Kafka client of the process is made with.
-        transactional_id: The shard's; the newest producer with it fences those before.
+        transactional_id: The shard's; the newest producer with it fences those before. None is for brokers without
+            transactions: `begin` and `commit` do nothing then.
         transaction_timeout_ms: After this the broker aborts what is open.
         compression: A codec's name, or None.
     """
@@ -97,21 +101,23 @@ class Producer:
         self,
         options: Mapping[str, Any],
         *,
-        transactional_id: str,
+        transactional_id: str | None,
         transaction_timeout_ms: int,
         compression: str | None,
     ) -> None:
+        self.transactional = transactional_id is not None
         self._compression = compression
-        self._inner = AIOKafkaProducer(
+        self._settings = {
             **options,
-            transactional_id=transactional_id,
-            transaction_timeout_ms=transaction_timeout_ms,
-            request_timeout_ms=transaction_timeout_ms,
-            compression_type=compression,
-            max_batch_size=BATCH_BYTES,
-            acks="all",
-            retry_backoff_ms=50,
-        )
+            "transactional_id": transactional_id,
+            "transaction_timeout_ms": transaction_timeout_ms,
+            "request_timeout_ms": transaction_timeout_ms,
+            "compression_type": compression,
+            "max_batch_size": BATCH_BYTES,
+            "acks": "all",
+            "retry_backoff_ms": 50,
+        }
+        self._inner = AIOKafkaProducer(**self._settings, enable_idempotence=True)
 
     async def start(self, deadline_s: float) -> None:
         """Connect and take the transactional id, which aborts what an earlier owner left open.
@@ -121,7 +127,14 @@ class Producer:
         """
         try:
             async with asyncio.timeout(deadline_s):
-                await self._inner.start()
+                try:
+                    await self._inner.start()
+                except _NOT_IDEMPOTENT:
+                    if self.transactional:
+                        raise
+                    await self.abandon()
+                    self._inner = AIOKafkaProducer(**self._settings, enable_idempotence=False)
+                    await self._inner.start()
         except (KafkaError, OSError, TimeoutError) as error:
             await self.abandon()
             raise failure(error, "starting the producer") from error
@@ -131,11 +144,12 @@ class Producer:
 
     def batch(self, limit: int) -> BatchBuilder:
         """An empty batch that takes at most `limit` bytes before compression, but always one record."""
-        return empty_batch(limit, self._compression)
+        return empty_batch(limit, self._compression, transactional=self.transactional)
 
     async def begin(self) -> None:
         """Begin a transaction."""
-        await self._inner.begin_transaction()
+        if self.transactional:
+            await self._inner.begin_transaction()
 
     async def send(self, batch: BatchBuilder, topic: str, partition: int) -> "asyncio.Future[Any]":
         """Queue a batch; waits while one is queued for that partition. The future is its delivery."""
@@ -145,11 +159,8 @@ class Producer:
 
     async def commit(self) -> None:
         """Commit. A cancelled commit goes on in aiokafka, so its outcome is unknown."""
-        await self._inner.commit_transaction()
-
-    async def abort(self) -> None:
-        """Abort what is open."""
-        await self._inner.abort_transaction()
+        if self.transactional:
+            await self._inner.commit_transaction()
 
     async def stop(self) -> None:
         """Close an idle producer; never hangs."""
@@ -178,6 +189,6 @@ class Producer:
             await asyncio.wait([task], timeout=_CLOSE_S)
             if task.done() and not task.cancelled():
                 task.exception()
-        waiter = transactions._transaction_waiter  # noqa: SLF001
+        waiter = transactions._transaction_waiter if transactions is not None else None  # noqa: SLF001
         if waiter is not None and waiter.done() and not waiter.cancelled():
             waiter.exception()

@@ -17,6 +17,9 @@ from bridge.records import Headers, Held, Record
 _FAILURES = (KafkaError, OSError, TimeoutError, IllegalOperation, AssertionError)
 _NO_HEADERS: Headers = []
 
+Sent = list[tuple[Batch, "asyncio.Future[Any]"]]
+"""Batches on their way, each with its delivery."""
+
 
 @dataclass(slots=True)
 class Round:
@@ -84,20 +87,22 @@ class Writer:
         producer = self._producer
         if producer is None:
             raise failure(KafkaError("no producer"), "writing")
-        sent: list[tuple[Batch, asyncio.Future[Any]]] = []
+        sent: Sent = []
         try:
             async with asyncio.timeout(self._deadline_s):
                 await producer.begin()
-                await self._send(producer, transaction, sent)
-                await asyncio.wait([delivery for _, delivery in sent])
-                _raise_failures(sent)
+                packer = Packer(producer, self._topics(), transaction.alone)
+                await self._send_entries(producer, packer, transaction, sent)
+                if not producer.transactional:  # then the order of acknowledgements is all there is
+                    await _delivered(producer, packer, sent)
+                await self._send_tail(producer, packer, transaction, sent)
+                await _delivered(producer, packer, sent)
                 await producer.commit()
         except _FAILURES as error:
             _raise_refusals(sent)
             raise failure(error, "writing") from error
 
-    async def _send(self, producer: Producer, transaction: Round, sent: list[tuple[Batch, Any]]) -> None:
-        packer = Packer(producer, self._topics(), transaction.alone)
+    async def _send_entries(self, producer: Producer, packer: Packer, transaction: Round, sent: Sent) -> None:
         pack = packer.pack
         for held in transaction.held:
             received_ms = held.received_ms
@@ -105,14 +110,13 @@ class Writer:
                 full = pack(record, received_ms)
                 if full is not None:
                     await _ship(producer, full, sent)
+
+    async def _send_tail(self, producer: Producer, packer: Packer, transaction: Round, sent: Sent) -> None:
         now_ms = int(time.time() * 1000)
         for key, value in transaction.tail:
-            record = Record(self._checkpoints, key, value, _NO_HEADERS)
-            full = packer.pack_at(record, self._shard, now_ms)
+            full = packer.pack_at(Record(self._checkpoints, key, value, _NO_HEADERS), self._shard, now_ms)
             if full is not None:
                 await _ship(producer, full, sent)
-        for batch in packer.rest():
-            await _ship(producer, batch, sent)
 
     async def close(self) -> None:
         """Close the idle producer."""
@@ -127,7 +131,16 @@ class Writer:
             await producer.abandon()
 
 
-async def _ship(producer: Producer, batch: Batch, sent: list[tuple[Batch, Any]]) -> None:
+async def _delivered(producer: Producer, packer: Packer, sent: Sent) -> None:
+    """Send what is packed, and wait until all that was sent is delivered."""
+    for batch in packer.rest():
+        await _ship(producer, batch, sent)
+    if sent:
+        await asyncio.wait([delivery for _, delivery in sent])
+    _raise_failures(sent)
+
+
+async def _ship(producer: Producer, batch: Batch, sent: Sent) -> None:
     delivery = await producer.send(batch.builder, batch.topic, batch.partition)
     delivery.add_done_callback(_retrieve)
     sent.append((batch, delivery))
@@ -139,15 +152,12 @@ def _retrieve(delivery: "asyncio.Future[Any]") -> None:
         delivery.exception()
 
 
-def _failed(sent: list[tuple[Batch, Any]]) -> list[tuple[Batch, BaseException]]:
-    return [
-        (batch, delivery.exception())
-        for batch, delivery in sent
-        if delivery.done() and not delivery.cancelled() and delivery.exception() is not None
-    ]
+def _failed(sent: Sent) -> list[tuple[Batch, BaseException]]:
+    done = [(batch, delivery) for batch, delivery in sent if delivery.done() and not delivery.cancelled()]
+    return [(batch, error) for batch, delivery in done if (error := delivery.exception()) is not None]
 
 
-def _raise_refusals(sent: list[tuple[Batch, Any]]) -> None:
+def _raise_refusals(sent: Sent) -> None:
     """A refused batch makes later ones of its partition fail too: the refusal is what matters."""
     refused = [(batch, error) for batch, error in _failed(sent) if isinstance(error, RECORD_FAULTS)]
     if refused:
@@ -158,7 +168,7 @@ def _raise_refusals(sent: list[tuple[Batch, Any]]) -> None:
         )
 
 
-def _raise_failures(sent: list[tuple[Batch, Any]]) -> None:
+def _raise_failures(sent: Sent) -> None:
     _raise_refusals(sent)
     for _, error in _failed(sent):
         raise error

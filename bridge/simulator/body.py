@@ -168,4 +168,6 @@ def _odds_body(event: str, change: Change, scope: Scope, shown: list[Odd]) -> Bo
 
 
 def _fixture_body(event: str, change: Change, data: bytes) -> Body:
-    return Body(event, b'{"data":%b,"entry_id":"' % data, b'"}', [change.fixture.id], sha256(data).digest())
+    nested = b'{"data":'
+    value = data[len(nested) : -1] if data.startswith(nested) else data  # what names the fixture is what counts
+    return Body(event, b'{"data":%b,"entry_id":"' % data, b'"}', [change.fixture.id], sha256(value).digest())

@@ -2,7 +2,8 @@
 
 import json
 from collections import Counter
-from itertools import product
+from collections.abc import Callable
+from itertools import pairwise, product
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,8 @@ from tests.support.oracle import assert_ordered, assert_same, emitted, published
 from tests.support.reader import read
 from tests.support.upstream import all_read, assert_one_connect
 from tests.support.waiting import until
+
+Tell = Callable[[str], None]
 
 pytestmark = pytest.mark.kafka
 
@@ -35,15 +38,13 @@ def every_order(names: list[str]) -> list[str]:
 
 
 async def test_no_order_of_failed_commits_costs_an_entry_or_a_connection(
-    own: EmbeddedKafka, unique: str, tmp_path: Path
+    own: EmbeddedKafka, unique: str, tmp_path: Path, tell: Tell
 ) -> None:
     faults = every_order(list(FAULTS))
-    assert len(set(zip(faults, faults[1:], strict=False))) == len(FAULTS) ** 2
+    assert len(set(pairwise(faults))) == len(FAULTS) ** 2
     plan = {"FAULTS": json.dumps({"faults": faults, "timeout_ms": 500})}
     async with Simulator(SimulatorOptions(rate=800.0, replay="none")) as simulator:
-        config = toml(
-            simulator.base_url, own.bootstrap_servers, unique, [NBA], kafka={"transaction_timeout_ms": 1500}
-        )
+        config = toml(simulator.base_url, own.bootstrap_servers, unique, [NBA], kafka={"transaction_timeout_ms": 1500})
         async with Bridge(tmp_path, config, module="tests.support.faulty", environment=plan) as bridge:
             await bridge.start()
 
@@ -66,7 +67,7 @@ async def test_no_order_of_failed_commits_costs_an_entry_or_a_connection(
                 outcome: await bridge.sum("oddsbridge_transactions_total", f'outcome="{outcome}"')
                 for outcome in ("committed", "found-committed", "not-committed")
             }
-            print(f"{len(faults)} faults: recoveries {by_reason}, transactions {by_outcome}")
+            tell(f"{len(faults)} faults: recoveries {by_reason}, transactions {by_outcome}")
             assert await bridge.stop() == 0
         logs = await simulator.control.logs()
     records = await read(own.bootstrap_servers, f"{unique}.")

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -130,7 +130,9 @@ async def asked(
 
 
 @asynccontextmanager
-async def reading(sim: Simulator, feed: str = "odds", sport: str = "basketball", **params: Any) -> AsyncIterator[Reader]:
+async def reading(
+    sim: Simulator, feed: str = "odds", sport: str = "basketball", **params: Any
+) -> AsyncIterator[Reader]:
     """A stream that must be let in."""
     async with asked(sim, feed, sport, **params) as response:
         assert response.status == 200, await response.text()
@@ -144,10 +146,11 @@ def items(entry: Frame) -> tuple[tuple[str, str], ...]:
     start += len(entry.data[start:]) - len(entry.data[start:].lstrip())
     decoder = json.JSONDecoder()
     if entry.data[start] != "[":
+        if entry.data.startswith('{"data":', start):  # nested: the inner object names the fixture
+            start += len('{"data":')
         value, end = decoder.raw_decode(entry.data, start)
-        key = value["data"]["fixture_id"] if "data" in value else value["fixture_id"]
-        return ((key, _sha(entry.data[start:end])),)
-    found = []
+        return ((value["fixture_id"], _sha(entry.data[start:end])),)
+    found: list[tuple[str, str]] = []
     at = start + 1
     while True:
         at += len(entry.data[at:]) - len(entry.data[at:].lstrip(" ,"))
@@ -156,6 +159,14 @@ def items(entry: Frame) -> tuple[tuple[str, str], ...]:
         odd, end = decoder.raw_decode(entry.data, at)
         found.append((odd["id"], _sha(entry.data[at:end])))
         at = end
+
+
+async def eventually(holds: Callable[[], Awaitable[bool]], *, every: float = 0.01) -> None:
+    """Wait until something holds; the test's own time limit is what ends the wait."""
+    while True:
+        if await holds():
+            return
+        await asyncio.sleep(every)
 
 
 def _sha(text: str) -> str:

@@ -137,9 +137,11 @@ class Bridge:
     async def get(self, path: str) -> str:
         """The body of an admin page; "" while nothing answers."""
         try:
-            async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
-                async with session.get(self.admin + path) as answer:
-                    return await answer.text()
+            async with (
+                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session,
+                session.get(self.admin + path) as answer,
+            ):
+                return await answer.text()
         except (aiohttp.ClientError, TimeoutError):
             return ""
 

@@ -13,11 +13,12 @@ from typing import Any, NoReturn
 from aiokafka.errors import KafkaConnectionError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-from bridge import daemon
+from bridge import daemon, shard
 from bridge.cli import main
 from bridge.kafka.producer import Producer
 from bridge.logs import get_logger
 from tests.support.offsets import ends
+from tests.support.waiting import until
 
 FAULTS = {
     "lost": "it commits, and the answer is lost",
@@ -42,6 +43,7 @@ class Faulty(Producer):
         self._inner._txn_manager.transaction_timeout_ms = self.timeout_ms
         self._servers = args[0]["bootstrap_servers"]
         self._sent: list[tuple[str, int]] = []
+        self._broken = False  # one batch of a transaction isn't delivered
 
     @property
     def _with_entries(self) -> bool:
@@ -56,11 +58,13 @@ class Faulty(Producer):
 
     async def begin(self) -> None:
         self._sent.clear()
+        self._broken = False
         await super().begin()
 
     async def send(self, batch: BatchBuilder, topic: str, partition: int) -> "asyncio.Future[Any]":
         self._sent.append((topic, partition))
-        if self.faults[:1] == ["delivery"] and self._with_entries:
+        if self.faults[:1] == ["delivery"] and self._with_entries and not self._broken:
+            self._broken = True
             self._next()
             failed: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
             failed.set_exception(KafkaConnectionError("this batch is not delivered"))
@@ -85,8 +89,11 @@ class Faulty(Producer):
         """Wait until the abort marker stands in the partition that the transaction wrote to last."""
         topic, partition = self._sent[-1]
         before = (await ends(self._servers, topic, committed=False))[topic, partition]
-        while (await ends(self._servers, topic, committed=True))[topic, partition] <= before:
-            await asyncio.sleep(0.02)
+
+        async def stable() -> int:
+            return (await ends(self._servers, topic, committed=True))[topic, partition]
+
+        await until(stable, lambda end: end > before, within=60, what="the abort marker")
 
 
 async def _for_ever() -> NoReturn:
@@ -98,4 +105,5 @@ if __name__ == "__main__":
     plan = json.loads(os.environ["FAULTS"])
     Faulty.faults, Faulty.timeout_ms = plan["faults"], plan["timeout_ms"]
     daemon.Producer = Faulty  # type: ignore[misc,attr-defined]
+    shard._RETRY_S = (0.0, 0.1, 0.3)  # a long row of faults need not wait as long as an outage
     sys.exit(main())

@@ -20,7 +20,7 @@ async def held_back(servers: str, prefix: str) -> list[str]:
     return [f"{topic}-{partition}" for (topic, partition), end in high.items() if stable[topic, partition] < end]
 
 
-def _ends(servers: str, prefix: str, committed: bool) -> Ends:  # noqa: FBT001
+def _ends(servers: str, prefix: str, committed: bool) -> Ends:
     admin = AdminClient({"bootstrap.servers": servers})
     topics = admin.list_topics(timeout=30).topics
     asked = {

@@ -13,7 +13,7 @@ from tests.upstream_faults.scene import Outcome, Scene, odds, other, scene
 CONNECTS = "oddsbridge_connects_total"
 DISCONNECTS = "oddsbridge_disconnects_total"
 
-BREAKS = {
+BREAKS: dict[str, tuple[str, dict[str, object]]] = {
     "torn": ("tear", {"inside": True}),
     "reset": ("tear", {"inside": True, "how": "reset"}),
     "ended": ("eof", {}),
@@ -23,7 +23,7 @@ BREAKS = {
 }
 """What happens to a connection that is open."""
 
-ANSWERS = {
+ANSWERS: dict[str, tuple[dict[str, object], int]] = {
     "failing": ({"status": 500, "body": "<html>oops</html>", "content_type": "text/html"}, 2),
     "unavailable": ({"status": 503, "retry_after": "4"}, 1),
     "redirected": ({"status": 302}, 2),
