@@ -55,7 +55,9 @@ class Burial:
             key=reject.key,
             payload=reject.value,
             size=reject.size,
-            limit=self._topics()[self._topic].max_message_bytes - _ROOM,
+            limit=self._topics()[self._topic].max_message_bytes
+            - _ROOM
+            - sum(len(name) + len(value) for name, value in held.headers),
         )
 
     def too_large(self, taken: list[Held]) -> None:

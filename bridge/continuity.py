@@ -6,9 +6,9 @@ known together with its event's name.
 
 from bisect import insort
 from collections import deque
-from collections.abc import Collection, Iterable
 from copy import copy
 from enum import StrEnum
+from itertools import islice
 
 from bridge.entries import EntryId
 
@@ -24,6 +24,8 @@ RECENT_BYTES = 1_024
 PROOF_S = 3.0
 """Seconds after `connected` within which a replay must have shown the highest known id."""
 
+_FAR_AHEAD = 32  # so many ids that came long before lower ones, and are higher, tell that upstream's ids went back
+
 _NAME = 64  # an event's name is upstream's; only its start takes part in an id, so a checkpoint stays small
 
 _Mark = tuple[int, int, str]  # ms, seq, event: ordered as entry ids are
@@ -36,39 +38,48 @@ def _mark(event: str, entry_id: EntryId) -> _Mark:
 class Position:
     """A stream's position: the highest ids published on it, in the order in which they came.
 
-    Beside the `RECENT` highest ids it holds those beneath them that came after the lowest of them. A replay
-    that starts behind the lowest, be it by id or by arrival, then brings nothing that was published and is
-    unknown here.
+    Held is everything published at or above a floor, and everything that came after the floor did. A replay is asked
+    from some way above the floor. It then brings nothing that was published and is unknown here, be it by id or by
+    arrival: by arrival it may bring second copies of what first came before it, and those stand in between.
+
+    This holds while an entry comes late, and its copy comes after it, by some twenty places at most. When upstream's
+    ids go back for long (its clock was wrong), those of before are forgotten: all stays small, whatever comes.
     """
 
-    __slots__ = ("_arrived", "_top", "counter")
+    __slots__ = ("_arrived", "_floor", "_top", "counter")
 
-    def __init__(self, marks: Iterable[_Mark] = (), counter: int = 0) -> None:
-        self.counter = counter
+    def __init__(self) -> None:
+        self.counter = 0
         """Entries published on this stream whose order the bridge made up."""
-        self._arrived = deque(marks)
-        self._top = sorted(self._arrived)
+        self._arrived: deque[_Mark] = deque()
+        self._top: list[_Mark] = []  # those of them that aren't beneath the floor, the lowest first
+        self._floor: _Mark | None = None  # None: nothing was ever forgotten
 
     def add(self, event: str, entry_id: EntryId) -> None:
         """Remember that an entry is published."""
         mark = _mark(event, entry_id)
-        top, arrived = self._top, self._arrived
-        arrived.append(mark)
-        if not top or mark > top[-1]:
-            top.append(mark)
-        else:
-            insort(top, mark)
-        if len(top) > RECENT:
-            self._forget_lowest()
+        self._arrived.append(mark)
+        if self._floor is None or mark > self._floor:
+            insort(self._top, mark)
+            if len(self._top) > RECENT:
+                self._raise_floor()
+        if len(self._arrived) > 2 * RECENT:
+            self._tidy()
 
-    def _forget_lowest(self) -> None:
-        top, arrived = self._top, self._arrived
-        del top[0]
-        floor = top[0]
-        while arrived[0] < floor:
-            arrived.popleft()
-        if len(arrived) > 2 * RECENT:  # an id far ahead of its time stands at the front for ever
-            self._arrived = deque(self._since(floor))
+    def _raise_floor(self) -> None:
+        del self._top[0]
+        self._floor = floor = self._top[0]
+        while self._arrived[0] < floor:
+            self._arrived.popleft()
+
+    def _tidy(self) -> None:
+        """Forget what stands in the order of arrival behind an id that is far ahead of its time."""
+        kept = self._since(self._top[0])
+        if len(kept) > RECENT + RECENT // 2 or kept.index(self._top[0]) > _FAR_AHEAD:  # the ids have gone back
+            kept = list(self._arrived)[-RECENT:]
+            self._top = sorted(kept)
+            self._floor = self._top[0]
+        self._arrived = deque(kept)
 
     @property
     def highest(self) -> EntryId | None:
@@ -77,16 +88,14 @@ class Position:
 
     @property
     def resume_from(self) -> EntryId | None:
-        """The id to ask a replay from: the lowest of the highest ids, or None before the first.
+        """The id to ask a replay from, one that was published; None before the first.
 
-        A single id is asked for itself, by the id before it: a replay is proven only by an id that is known.
+        The lowest that there ever was; once something is forgotten, the lowest but for the first quarter that came.
         """
-        if not self._top:
-            return None
-        ms, seq, _ = self._top[0]
-        if len(self._top) > 1:
-            return EntryId(ms, seq)
-        return EntryId(ms, seq - 1) if seq else EntryId(max(ms - 1, 0), 0)
+        if self._floor is None:
+            return EntryId(*self._top[0][:2]) if self._top else None
+        later = islice(self._arrived, len(self._arrived) // 4, None)
+        return EntryId(*min((mark for mark in later if mark >= self._floor), default=self._floor)[:2])
 
     def marks(self) -> list[tuple[str, EntryId]]:
         """Every (event, id) that is remembered, oldest first."""
@@ -103,29 +112,41 @@ class Position:
         """The ids as a checkpoint holds them.
 
         `ids` has one word for each, in the order of their coming: `<event>:<ms since the one before>-<seq>`,
-        where event is an index into `events`; the first counts from `from_ms`.
+        where event is an index into `events`; the first counts from `from_ms`. `floor` is the place of the word that
+        is the floor; null if nothing was ever forgotten.
         """
-        encoded = self._encode(self._arrived)
-        for dropped in range(8, len(self._top), 8):
+        top = self._top
+        encoded = self._encode(list(self._arrived), self._floor)
+        for dropped in range(8, len(top), 8):
+            if len(str(encoded["ids"])) <= RECENT_BYTES:
+                return encoded
+            marks = self._since(top[dropped])
+            if marks.index(top[dropped]) > _FAR_AHEAD:
+                break
+            encoded = self._encode(marks, top[dropped])
+        for kept in range(RECENT, 0, -8):  # the ids have gone back just now
             if len(str(encoded["ids"])) <= RECENT_BYTES:
                 break
-            encoded = self._encode(self._since(self._top[dropped]))
+            latest = list(self._arrived)[-kept:]
+            encoded = self._encode(latest, min(latest))
         return encoded
 
     def _since(self, floor: _Mark) -> list[_Mark]:
-        """What is remembered when `floor` is the lowest of the highest ids."""
+        """What is held when this is the floor."""
         since = self._arrived.index(floor)
         return [mark for n, mark in enumerate(self._arrived) if n >= since or mark >= floor]
 
-    def _encode(self, marks: Collection[_Mark]) -> dict[str, object]:
-        first = before = next(iter(marks))[0] if marks else 0
+    def _encode(self, marks: list[_Mark], floor: _Mark | None) -> dict[str, object]:
+        first = before = marks[0][0] if marks else 0
         events: dict[str, int] = {}
         words: list[str] = []
         for ms, seq, event in marks:
             index = events.setdefault(event, len(events))
             words.append(f"{index}:{ms - before}-{seq}")
             before = ms
-        return {"from_ms": first, "events": list(events), "ids": " ".join(words), "counter": self.counter}
+        place = None if floor is None else marks.index(floor)
+        ids = " ".join(words)
+        return {"from_ms": first, "events": list(events), "ids": ids, "floor": place, "counter": self.counter}
 
     @classmethod
     def decode(cls, encoded: dict[str, object]) -> "Position":
@@ -138,16 +159,22 @@ class Position:
         try:
             ms = int(str(encoded["from_ms"]))
             events = encoded["events"]
+            place = encoded.get("floor")
             position.counter = int(str(encoded.get("counter", 0)))
             if not isinstance(events, list):
                 raise TypeError("events")
+            marks: list[_Mark] = []
             for word in str(encoded["ids"]).split():
                 index, _, rest = word.partition(":")
                 delta, _, seq = rest.rpartition("-")
                 ms += int(delta)
-                position.add(str(events[int(index)]), EntryId(ms, int(seq)))
+                marks.append(_mark(str(events[int(index)]), EntryId(ms, int(seq))))
+            floor = None if place is None else marks[int(str(place))]
         except (KeyError, IndexError, TypeError) as error:
             raise ValueError(f"not a position: {error!r}") from error
+        position._arrived = deque(marks)
+        position._floor = floor
+        position._top = sorted(mark for mark in marks if floor is None or mark >= floor)
         return position
 
 
@@ -188,14 +215,17 @@ class Continuity:
         self._known = {_mark(event, entry_id) for event, entry_id in position.marks()}
         self._order = deque(_mark(event, entry_id) for event, entry_id in position.marks())
         self._sought: EntryId | None = None
+        self._from: EntryId | None = None
+        self._witness = False  # whether the replay has shown another known id, where there is one to show
         self._deadline = 0.0
 
     def connecting(self) -> EntryId | None:
         """A connect begins: the id to ask a replay from, or None."""
-        self._sought = self.position.highest
+        self._sought, self._from = self.position.highest, self.position.resume_from
         self.replay = Replay.NONE if self._sought is None else Replay.OPEN
         self._deadline = float("inf")
-        return self.position.resume_from
+        self._witness = not any(self._tells(entry_id) for _, entry_id in self.position.marks())
+        return self._from
 
     def connected(self, now: float) -> None:
         """`connected` came, at `now` (monotonic seconds): from here the proof has its time."""
@@ -211,9 +241,10 @@ class Continuity:
         """Say what becomes of an entry. It is known only when `remember` is called, after it was handed on."""
         if entry_id is None:
             return Verdict.NO_ID
+        known = _mark(event, entry_id) in self._known
         if self.replay is Replay.OPEN:
-            self._prove(entry_id)
-        if _mark(event, entry_id) in self._known:
+            self._prove(entry_id, known=known)
+        if known:
             return Verdict.DUPLICATE
         highest = self.position.highest
         return Verdict.LATE if highest is not None and entry_id < highest else Verdict.NEW
@@ -230,8 +261,16 @@ class Continuity:
             self._known.discard(self._order.popleft())
         self.position.add(event, entry_id)
 
-    def _prove(self, entry_id: EntryId) -> None:
-        if self._sought is None or entry_id == self._sought:
-            self.replay = Replay.PROVEN
-        elif entry_id > self._sought:
+    def _tells(self, entry_id: EntryId) -> bool:
+        """Whether a known id is one that a replay brings before the highest."""
+        return self._from is not None and self._sought is not None and self._from < entry_id < self._sought
+
+    def _prove(self, entry_id: EntryId, *, known: bool) -> None:
+        """The highest known id proves a replay, but not alone: upstream sends second copies of live entries too."""
+        if self._sought is None or entry_id > self._sought:
             self.replay = Replay.UNPROVEN
+        elif entry_id == self._sought:
+            if self._witness:
+                self.replay = Replay.PROVEN
+        elif known and self._tells(entry_id):
+            self._witness = True

@@ -18,8 +18,8 @@ class Positions:
     """
 
     def __init__(self, streams: Iterable[str], instance: str) -> None:
-        self.stamps: dict[str, Stamp] = {}
-        """Who wrote each checkpoint, as far as this instance knows."""
+        self.stamps: dict[str, Stamp | None] = {}
+        """Who wrote each stream's checkpoint, as far as this instance knows; None where there is none."""
         self._streams = tuple(streams)
         self._instance = instance
         self._committed: dict[str, Position] = {}
@@ -28,7 +28,9 @@ class Positions:
         """Begin from what the shard's partition says."""
         found = stored.checkpoints
         self._committed = {name: found[name].position if name in found else Position() for name in self._streams}
-        self.stamps = {name: (found[name].instance, found[name].serial) for name in self._streams if name in found}
+        self.stamps = {
+            name: (found[name].instance, found[name].serial) if name in found else None for name in self._streams
+        }
 
     def of(self, stream: str) -> Position:
         """A copy of a stream's committed position."""

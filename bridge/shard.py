@@ -259,8 +259,9 @@ class Shard:
                 if not again.heals and not isinstance(again, Unpublishable):
                     raise
                 trouble = again
-        if isinstance(error, RecordsRefused):
-            self._search(transaction, error)
+        if isinstance(error, RecordsRefused) and not self._search(transaction, error):
+            self._health.to(ShardState.BLOCKED, f"{error}; and there is nothing left to take out")
+            await asyncio.sleep(BLOCKED_S)
         result = outcome(transaction, stored, self._positions.stamps, self._ownership.instance)
         if result is not Outcome.COMMITTED:
             self._metrics.tx.add("not-committed")
@@ -268,12 +269,14 @@ class Shard:
             raise Superseded("somebody else has written for this shard's streams")
         return result
 
-    def _search(self, transaction: Round, refusal: RecordsRefused) -> None:
-        """Find what was refused: by the topics' limits as they are now, else by halves."""
+    def _search(self, transaction: Round, refusal: RecordsRefused) -> bool:
+        """Find what was refused: by the topics' limits as they are now, else by halves. Returns whether it got on."""
+        before = sum(sum(held.dead.values()) for held in transaction.held), dict(transaction.alone)
         self._burial.too_large(transaction.held)
         culprits = halve(refusal.refused, transaction.alone)
         for held in transaction.held:
             self._burial.bury(held, "refused", refusal.message, lambda record: id(record) in culprits)
+        return before != (sum(sum(held.dead.values()) for held in transaction.held), transaction.alone)
 
     def _count(self, taken: list[Held], seconds: float, how: str) -> None:
         written: dict[str, list[int]] = {}

@@ -14,6 +14,7 @@ from bridge.config.sections import (
     TopicNames,
     UpstreamSettings,
 )
+from bridge.config.security import SecuritySettings
 from bridge.config.settings import Settings, topic_names
 from bridge.config.streams import PARAMETERS, StreamSettings
 from bridge.config.topics import Topics
@@ -24,6 +25,7 @@ __all__ = [
     "KafkaSettings",
     "LogSettings",
     "ProcessSettings",
+    "SecuritySettings",
     "Settings",
     "StreamSettings",
     "TopicNames",

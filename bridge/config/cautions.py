@@ -15,6 +15,7 @@ def warnings(settings: Settings) -> list[str]:
             "upstream.api_key stands in the configuration file: files are copied and committed. Better give it by "
             "ODDSBRIDGE_UPSTREAM__API_KEY, or in a file of its own named by api_key_file"
         )
+    found += _of_security(settings)
     if settings.upstream.silence_s <= PING_INTERVAL_S:
         found.append(
             f"upstream.silence_s = {settings.upstream.silence_s:g}: upstream pings every {PING_INTERVAL_S:g} s, so a "
@@ -27,6 +28,22 @@ def warnings(settings: Settings) -> list[str]:
         )
     for place, stream in enumerate(settings.streams):
         found += [f'streams[{place}] "{stream.name}": {text}' for text in _of_stream(stream)]
+    return found
+
+
+def _of_security(settings: Settings) -> list[str]:
+    security = settings.kafka.security
+    found = [
+        f"kafka.security.{name} stands in the configuration file: files are copied and committed. Better give it by "
+        f"ODDSBRIDGE_KAFKA__SECURITY__{name.upper()}, or in a file of its own named by {name}_file"
+        for name in settings.passwords_in_file
+    ]
+    if security.security_protocol == "SASL_PLAINTEXT":
+        what = {"PLAIN": "the password itself", "OAUTHBEARER": "the token itself"}.get(security.sasl_mechanism or "")
+        found.append(
+            f'kafka.security.protocol = "SASL_PLAINTEXT": {what or "all data"} goes over the network in the clear. '
+            'Use "SASL_SSL" where the brokers offer it'
+        )
     return found
 
 

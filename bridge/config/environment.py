@@ -64,7 +64,7 @@ def _variables(model: type[BaseModel], loc: Loc, name: str) -> Iterator[tuple[Lo
 
 
 def _needs_json(loc: Loc) -> bool:
-    return loc == ("streams",) or len(loc) == 1 or loc == ("kafka", "topics")
+    return loc == ("streams",) or len(loc) == 1 or loc in {("kafka", "topics"), ("kafka", "security")}
 
 
 def _not_json(name: str, loc: Loc, value: str) -> Problem | None:

@@ -11,9 +11,11 @@ from pydantic import ValidationError
 from bridge.config.conflicts import between
 from bridge.config.environment import read_environment
 from bridge.config.key import from_file
+from bridge.config.passwords import file_problems
 from bridge.config.problems import Problem
 from bridge.config.report import failure, problems_of
 from bridge.config.sections import KafkaSettings
+from bridge.config.security import FILES, SECRETS
 from bridge.config.settings import Settings
 from bridge.config.streams import StreamSettings
 from bridge.errors import ConfigError
@@ -28,7 +30,7 @@ def load(path: Path | str | None, environ: Mapping[str, str] | None = None, *, n
     Args:
         path: The TOML file; None when the environment holds everything.
         environ: The environment; by default the process's.
-        need_key: Whether a usable API key must be there.
+        need_key: Whether a usable API key must be there, and the files of `[kafka.security]`.
 
     Raises:
         ConfigError: One line for each thing to mend: its place, the value (never a secret's) and the fix.
@@ -50,9 +52,13 @@ def load(path: Path | str | None, environ: Mapping[str, str] | None = None, *, n
         if not any(details["type"] == "conflicts" for details in error.errors()):
             problems += _conflicts_of_the_valid(data)
     problems += _key_problems(data, need_key=need_key)
+    if settings is not None and need_key:
+        problems += file_problems(settings.kafka.security)
     if problems or settings is None:
         raise failure(problems, path=file, text=text, data=data, origins=origins) from None
     settings.note_key_in_file(standing_there="api_key" in _table(written, "upstream"))
+    security = _table(_table(written, "kafka"), "security")
+    settings.note_passwords_in_file(tuple(name for name in SECRETS if name in security))
     return settings
 
 
@@ -84,11 +90,17 @@ def _parse(file: Path | None, text: str) -> dict[str, Any]:
 
 
 def _make_absolute(written: dict[str, Any], file: Path | None) -> None:
-    """A key file named in the file is looked for beside it, wherever the process was started."""
-    upstream = _table(written, "upstream")
-    named = upstream.get("api_key_file")
-    if file is not None and isinstance(named, str) and named:
-        upstream["api_key_file"] = str(file.parent / Path(named).expanduser())
+    """Files named in the file are looked for beside it, wherever the process was started."""
+    if file is None:
+        return
+    for table, settings in (
+        (_table(written, "upstream"), ("api_key_file",)),
+        (_table(_table(written, "kafka"), "security"), FILES),
+    ):
+        for setting in settings:
+            named = table.get(setting)
+            if isinstance(named, str) and named:
+                table[setting] = str(file.parent / Path(named).expanduser())
 
 
 def _table(data: Mapping[str, Any], name: str) -> dict[str, Any]:

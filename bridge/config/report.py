@@ -32,7 +32,7 @@ def _of(details: ErrorDetails, data: Mapping[str, Any]) -> Iterator[Problem]:
     loc: Loc = details["loc"]
     context: dict[str, Any] = details.get("ctx", {})
     match details["type"]:
-        case "conflicts":
+        case "conflicts" | "problems":
             yield from context["problems"]
         case "setting":
             yield Problem(loc, context["message"], context["hint"])
@@ -232,7 +232,7 @@ def _dotted(loc: Loc) -> str:
 
 def _shown(problem: Problem, data: Mapping[str, Any]) -> str:
     value = _value(problem.loc, data)
-    secret = any(_SECRET.search(str(step)) for step in problem.loc) and problem.loc[-1] != "api_key_file"
+    secret = any(_SECRET.search(str(step)) for step in problem.loc) and not str(problem.loc[-1]).endswith("_file")
     if not problem.shows_value or secret or value is None or isinstance(value, dict):
         return ""
     if problem.loc[-1] == "base_url" and isinstance(value, str):

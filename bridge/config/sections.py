@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator
 
 from bridge.config.kinds import (
     Address,
@@ -23,14 +23,10 @@ from bridge.config.kinds import (
     unusable_key,
     wrong,
 )
+from bridge.config.section import Section
+from bridge.config.security import SecuritySettings
 
 MIB = 2**20
-
-
-class Section(BaseModel):
-    """A table of the file: frozen, and a name that it doesn't know is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class UpstreamSettings(Section):
@@ -102,6 +98,7 @@ class KafkaSettings(Section):
         default="opticodds.", description="What the topics' names begin with; may be empty."
     )
     topics: TopicNames = TopicNames()
+    security: SecuritySettings = SecuritySettings()
     group: Group = Field(
         default="oddsbridge",
         description="The consumer group of the bridge's instances, and part of the transactional ids.",

@@ -32,6 +32,7 @@ class Settings(BaseSettings):
     streams: Annotated[list[StreamSettings], Field(min_length=1)]
 
     _key_in_file: bool = PrivateAttr(default=False)
+    _passwords_in_file: tuple[str, ...] = PrivateAttr(default=())
 
     def note_key_in_file(self, *, standing_there: bool) -> None:
         """`load` notes whether the API key itself stands in the file, which deserves a warning."""
@@ -41,6 +42,15 @@ class Settings(BaseSettings):
     def key_in_file(self) -> bool:
         """Whether the API key itself stands in the configuration file."""
         return self._key_in_file
+
+    def note_passwords_in_file(self, names: tuple[str, ...]) -> None:
+        """`load` notes which secrets of `[kafka.security]` stand in the file."""
+        self._passwords_in_file = names
+
+    @property
+    def passwords_in_file(self) -> tuple[str, ...]:
+        """The secrets of `[kafka.security]` that stand in the configuration file."""
+        return self._passwords_in_file
 
     @classmethod
     def settings_customise_sources(

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import sys
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -25,7 +25,7 @@ OWN = ("checkpoints", "bridge-events", "dead-letters", "odds-state", "copilot-od
 _WAIT_MS = 200
 
 
-async def read(servers: str, prefix: str, *, silence_s: float = 20.0) -> AsyncIterator[Seen]:
+async def read(servers: str, prefix: str, *, silence_s: float = 20.0) -> AsyncGenerator[Seen, None]:
     """Every record of upstream's entries, from offset 0 to where the topics end now, by a reader made for it.
 
     Args:

@@ -3,11 +3,13 @@
 import asyncio
 import contextlib
 import logging
+import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,9 @@ from bridge.simulator.control import SimulatorControl
 
 PREFIX = "opticodds."
 RATE = 500
+"""Odds a second for each odds and copilot stream."""
+PARTITIONS = 3
+"""Of each topic: fewer are quicker to recover for a killed broker on a small machine."""
 WITHIN_S = 60.0
 """Seconds that anything may take before the demo gives up and says what it waited for."""
 
@@ -43,7 +48,10 @@ STREAMS: tuple[dict[str, object], ...] = (
     {"name": "nba-copilot", "feed": "copilot", "sport": "basketball", "league": ["NBA"]},
 )
 
-Read = Callable[[str, str], AsyncIterator[Seen]]
+SAMPLES = ("odds", "locked-odds", "fixture-results", "copilot-odds", "fixture-status")
+"""Events of which a record is shown, three of them, the first ones first."""
+
+Read = Callable[[str, str], AsyncGenerator[Seen, None]]
 """Gives every record of the topics of a prefix, from a bootstrap address."""
 
 
@@ -71,6 +79,7 @@ def run(screen: Screen, *, schedule: Schedule, keep: bool = False, read: Read = 
         DemoUnavailable: A part of it can't be had, ended by itself, or took too long.
         KeyboardInterrupt: Ctrl-C before the count was told.
     """
+    started = time.monotonic()
     with contextlib.ExitStack() as stack:
         kafka = EmbeddedKafka()
         stack.callback(kafka.stop, timeout=0)
@@ -83,11 +92,11 @@ def run(screen: Screen, *, schedule: Schedule, keep: bool = False, read: Read = 
             simulator.start()
             kafka.start()
             demo = _Demo(screen, kafka=kafka, simulator=simulator, watcher=watcher, schedule=schedule, read=read)
-            asyncio.run(demo.play(keep=keep))
+            asyncio.run(demo.play(started, keep=keep))
         except KeyboardInterrupt:
+            screen.line("\nstopping all of it")
             if demo is None or demo.verdict is None:
                 raise
-            screen.line("\nstopping all of it")
         except Exception:
             _save_logs(watcher.folder, kafka, screen)
             raise
@@ -117,7 +126,7 @@ async def count(
     """
     audit = Audit(await control.logs())
     last: dict[str, Seen] = {}
-    async with contextlib.aclosing(read(servers, prefix)) as records:  # type: ignore[type-var]
+    async with contextlib.aclosing(read(servers, prefix)) as records:
         async for record in records:
             audit.see(record)
             last[record.headers.get("event", "")] = record
@@ -146,7 +155,11 @@ class _Demo:
             watcher,
             {
                 "upstream": {"base_url": self._base_url},
-                "kafka": {"bootstrap_servers": kafka.bootstrap_servers, "topic_prefix": PREFIX},
+                "kafka": {
+                    "bootstrap_servers": kafka.bootstrap_servers,
+                    "topic_prefix": PREFIX,
+                    "partitions": PARTITIONS,
+                },
                 "admin": {"listen": "127.0.0.1:0"},
                 "log": {"format": "json"},
             },
@@ -159,9 +172,8 @@ class _Demo:
         self.verdict: Verdict | None = None
         """What the count gave; None before it."""
 
-    async def play(self, *, keep: bool) -> None:
-        """All acts."""
-        started = time.monotonic()
+    async def play(self, started: float, *, keep: bool) -> None:
+        """All acts, of a run that started at that monotonic second."""
         async with aiohttp.ClientSession() as self._session, SimulatorControl(self._base_url) as self._control:
             await self._odds_flow()
             async with self._follower:
@@ -215,9 +227,7 @@ class _Demo:
         self._kafka.kill()
         self._follower.watch_from()
         self._screen.line(f"killed process {pid}; the daemon reads on and holds what comes")
-        restart = asyncio.create_task(asyncio.to_thread(self._kafka.restart))
-        await self._until(restart.done, "Kafka serves again")
-        restart.result()
+        await self._restart_kafka()
         self._screen.line(f"Kafka serves again after {time.monotonic() - killed:.1f} s")
         resumed_s = await self._first_record(killed)
         self._screen.line(
@@ -225,6 +235,16 @@ class _Demo:
             f"connections to upstream that it cost: {self._connects() - connects}"
         )
         await self._flow(self._schedule.after_s)
+
+    async def _restart_kafka(self) -> None:
+        restart = asyncio.create_task(asyncio.to_thread(self._kafka.restart))
+        try:
+            await self._until(restart.done, "Kafka serves again")
+        except BaseException:
+            with contextlib.suppress(DemoUnavailable, OSError):
+                os.kill(self._kafka.pid, signal.SIGKILL)  # else the thread waits for it to serve, and Ctrl-C for that
+            raise
+        restart.result()
 
     async def _stop_upstream(self) -> None:
         self._screen.act("act 5: the count")
@@ -246,7 +266,7 @@ class _Demo:
     async def _count(self, resumed_s: float, started: float) -> None:
         self._screen.line("a fresh reader takes every topic from offset 0, read_committed, and compares byte by byte …")
         verdict, last = await count(self._control, self._kafka.bootstrap_servers, PREFIX, read=self._read)
-        for event in sorted(last, key=_SHOWN_FIRST.__getitem__)[:3]:
+        for event in [event for event in SAMPLES if event in last][:3]:
             self._screen.line()
             for line in sample(last[event]):
                 self._screen.line(line)
@@ -336,22 +356,6 @@ class _Demo:
                 now_s=time.time(),
             )
         )
-
-
-_SHOWN_FIRST = {
-    event: place
-    for place, event in enumerate(
-        (
-            "odds",
-            "locked-odds",
-            "fixture-results",
-            "copilot-odds",
-            "copilot-locked-odds",
-            "copilot-settled-odds",
-            "fixture-status",
-        )
-    )
-}
 
 
 class _TooLong(DemoUnavailable):

@@ -10,7 +10,11 @@ from bridge.demo.audit import Seen
 WIDTH = 100
 """Columns that a line takes at most."""
 
-_FIELDS = 8  # of a value that are shown
+_FIELDS = (
+    *("fixture_id", "sportsbook", "league", "market", "name", "price", "is_main", "is_live"),
+    *("status", "score", "timestamp"),
+)
+"""Fields of a value that are shown: those that a person looks for."""
 
 
 class Screen:
@@ -81,11 +85,10 @@ def _value(value: bytes) -> list[str]:
         fields = None
     if not isinstance(fields, dict):
         return [f"value    {value[:70].decode(errors='replace')}… ({len(value)} bytes)"]
-    lines = [f"{json.dumps(name)}: {_cut(json.dumps(part, ensure_ascii=False))}" for name, part in fields.items()]
-    if len(lines) > _FIELDS:
-        more = len(lines) - _FIELDS
-        lines = [*lines[:_FIELDS], f"… {more} more fields, {len(value):,} bytes in all, as upstream sent them"]
-    return [f"value    {lines[0]}", *(f"         {line}" for line in lines[1:])] if lines else ["value    {}"]
+    shown = {name: part for name, part in fields.items() if name in _FIELDS}
+    lines = [f"{json.dumps(name)}: {_cut(json.dumps(part, ensure_ascii=False))}" for name, part in shown.items()]
+    lines.append(f"and {len(fields) - len(shown)} fields more: upstream's own {len(value):,} bytes, unchanged")
+    return [f"value    {lines[0]}", *(f"         {line}" for line in lines[1:])]
 
 
 def _cut(text: str, width: int = 60) -> str:

@@ -126,7 +126,7 @@ class Stored:
             else:
                 position = Position.decode(body["recent"])
                 self.checkpoints[name] = Checkpoint(position, body["instance"], body["serial"], body["written_ms"])
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise KafkaFailure(
                 f"the checkpoint {name!r} can't be read: {error!r}",
                 hint="something else writes to the checkpoints topic; give the bridge one of its own",

@@ -188,13 +188,13 @@ Stamp = tuple[str, int]
 """Who wrote a checkpoint, and in which of its transactions."""
 
 
-def outcome(transaction: Round, stored: Stored, stamps: Mapping[str, Stamp], instance: str) -> Outcome:
+def outcome(transaction: Round, stored: Stored, stamps: Mapping[str, Stamp | None], instance: str) -> Outcome:
     """What became of a round, by what the partition says.
 
     Args:
         transaction: The round.
         stored: What the partition says.
-        stamps: Of each stream's checkpoint, who wrote it as far as this instance knows.
+        stamps: Of each stream's checkpoint, who wrote it as far as this instance knows; None where there is none.
         instance: This instance's name.
     """
     ours = (instance, transaction.serial)

@@ -179,7 +179,15 @@ class Producer:
         inner._closed = True  # noqa: SLF001 -- __del__ would warn of a producer that was never closed
         accumulator, sender, transactions = inner._message_accumulator, inner._sender, inner._txn_manager  # noqa: SLF001
         accumulator._closed = True  # noqa: SLF001
+        batches = [*accumulator._pending_batches, *(b for queue in accumulator._batches.values() for b in queue)]  # noqa: SLF001
         accumulator.fail_all(ProducerClosed())
+        for batch in batches:  # asyncio would report what nobody looked at
+            waiter = batch._drain_waiter  # noqa: SLF001
+            if waiter.done() and not waiter.cancelled():
+                waiter.exception()
+        for batch in [*accumulator._pending_batches, *(b for q in accumulator._batches.values() for b in q)]:  # noqa: SLF001
+            if batch._drain_waiter.done() and not batch._drain_waiter.cancelled():  # noqa: SLF001
+                batch._drain_waiter.exception()  # noqa: SLF001 -- nobody waits for it, and asyncio would report it
         with contextlib.suppress(KafkaError, OSError, TimeoutError):
             async with asyncio.timeout(_CLOSE_S):
                 await inner.client.close()

@@ -193,14 +193,15 @@ class Connection:
         return out
 
     async def _send_injected(self) -> bool:
+        """Send the next entry, one that `_collect` stopped at; False if there is none."""
         n = self._next()
-        if n is None or self._cuts:
-            return n is not None
+        if n is None:
+            return False
         self._pass()
         body, log = self.channel.log.bodies[n], self.channel.log
         entry_id, wire_id = (None if i is None else i.encode() for i in (log.entry_id(n), log.wire_id(n)))
         if not isinstance(body, Injected):
-            return True
+            return True  # its bytes are gone, and the connection ends for that
         if self._inside is not None:
             fault, self._inside = self._inside, None
             self._cut(self.sent + body.size // 2, fault.kind, fault.how, fault.seconds)

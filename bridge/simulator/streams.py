@@ -113,7 +113,9 @@ class Streams:
         connect.status = 200
         channel, new = self._world.channel(scope, time.time())
         if new:
-            self._pumps[channel.id] = asyncio.create_task(channel.run(), name=f"channel {channel.id}")
+            pump = asyncio.create_task(channel.run(), name=f"channel {channel.id}")
+            pump.add_done_callback(_tell)
+            self._pumps[channel.id] = pump
         channel.connects += 1
         connection = Connection(next(self._numbers), channel, self._options)
         connect.channel, connect.connection = channel.id, connection.number
@@ -165,3 +167,9 @@ class Streams:
             connection.drop(fault.how)
         else:
             connection.arm(fault)
+
+
+def _tell(pump: asyncio.Task[None]) -> None:
+    """A channel that stopped by itself is a bug of the simulator: say so, or a test waits for ever."""
+    if not pump.cancelled() and (error := pump.exception()) is not None:
+        pump.get_loop().call_exception_handler({"message": f"{pump.get_name()} stopped", "exception": error})

@@ -72,6 +72,10 @@ class Connection:
             async with asyncio.timeout(self._silence_s):
                 part = await content.readany()
         except TimeoutError:
+            # When this process itself stood still (SIGSTOP, a machine asleep), the timer is due before anybody read.
+            rest = content._read_nowait(-1)  # noqa: SLF001
+            if rest:
+                return rest
             failed = Disconnected(f"upstream was silent for {self._silence_s:g} s", reason="silence")
         except _BROKEN:
             failed = self._break()

@@ -1,4 +1,4 @@
-"""A broker that these tests may kill, pause and mistreat, without troubling anybody else's; and the numbers they tell."""
+"""A broker that these tests may kill, pause and mistreat without troubling others; and the numbers that they tell."""
 
 from collections.abc import Callable, Iterator
 

@@ -21,7 +21,7 @@ async def held_back(servers: str, prefix: str) -> list[str]:
 
 
 def _ends(servers: str, prefix: str, committed: bool) -> Ends:
-    admin = AdminClient({"bootstrap.servers": servers})
+    admin = AdminClient({"bootstrap.servers": servers, "log_level": 4})
     topics = admin.list_topics(timeout=30).topics
     asked = {
         TopicPartition(name, partition): OffsetSpec.latest()

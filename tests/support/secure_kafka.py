@@ -106,12 +106,14 @@ class SecureKafka:
 
 def binding(principal: str, acl: Acl) -> AclBinding:
     """An ACL as librdkafka's client writes it."""
-    kinds = {"topic": ResourceType.TOPIC, "transactional-id": ResourceType.TRANSACTIONAL_ID, "group": ResourceType.GROUP}
+    kinds = {
+        "topic": ResourceType.TOPIC,
+        "transactional-id": ResourceType.TRANSACTIONAL_ID,
+        "group": ResourceType.GROUP,
+    }
     operation = AclOperation["".join(f"_{c}" if c.isupper() else c for c in acl.operation).strip("_").upper()]
     pattern = ResourcePatternType[acl.pattern.upper()]
-    return AclBinding(
-        kinds[acl.resource_type], acl.name, pattern, principal, "*", operation, AclPermissionType.ALLOW
-    )
+    return AclBinding(kinds[acl.resource_type], acl.name, pattern, principal, "*", operation, AclPermissionType.ALLOW)
 
 
 async def _done(futures: dict[str, object]) -> None:

@@ -76,9 +76,12 @@ class Outcome:
 
 
 def publishable(stream: str, log: Iterable[Logged]) -> Counter[Fact]:
-    """What should be on the topics of a stream; what has no key has the stream's name."""
+    """What should be on the topics of a stream; what has no key has the stream's name.
+
+    An event that nobody knows has no id in its body here: its id line counts.
+    """
     return Counter(
-        (entry.event, entry.entry_id or "", key or stream, digest)
+        (entry.event, (entry.wire_id if "unknown" in entry.flags else entry.entry_id) or "", key or stream, digest)
         for entry in log
         if not UNPUBLISHABLE & set(entry.flags)
         for key, digest in entry.odds
@@ -116,9 +119,9 @@ class Scene:
     async def channel(self, stream: str) -> str:
         return str((await self.row(stream))["id"])
 
-    async def fault(self, stream: str, kind: str, **fields: object) -> None:
-        """A fault of this stream alone."""
-        await self.control.fault(kind, channel=await self.channel(stream), **fields)
+    async def fault(self, stream: str, kind: str, **fields: object) -> int:
+        """A fault of this stream alone; gives its number, 0 if it has happened already."""
+        return int((await self.control.fault(kind, channel=await self.channel(stream), **fields))["id"])
 
     async def count(self, metric: str, stream: str, *labels: str) -> float:
         return await self.bridge.sum(metric, f'stream="{stream}"', *labels)

