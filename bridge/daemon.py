@@ -7,7 +7,6 @@ import signal
 import socket
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 from bridge import __version__
 from bridge.admin import AdminServer
@@ -22,6 +21,7 @@ from bridge.kafka.batches import fits
 from bridge.kafka.catalogue import Catalogue
 from bridge.kafka.checkpoints import Stored, read
 from bridge.kafka.cluster import Cluster
+from bridge.kafka.connection import Access
 from bridge.kafka.ownership import Identity, Ownership
 from bridge.kafka.plan import event_topics, shard_of, topic_sets, topics_of
 from bridge.kafka.producer import Producer
@@ -58,23 +58,17 @@ class Daemon:
         self._identity = Identity(f"{socket.gethostname()}-{secrets.token_hex(4)}", socket.gethostname(), os.getpid())
         self._stop = asyncio.Event()
         kafka = settings.kafka
+        self._access = Access(kafka, self._identity.instance)
         self._topics = topics_of(settings)
         self._metrics.expect_topics(topic.name for topic in self._topics)
         self._checkpoints = topic_names(settings).checkpoints
         self._catalogue = Catalogue(
-            Cluster(self._options("admin"), replication_factor=kafka.replication_factor),
+            Cluster(self._access.options("admin"), replication_factor=kafka.replication_factor),
             self._topics,
             shards=kafka.shards,
             unknown_prefixes=[names.unknown_events for names in topic_sets(settings).values()],
             partitions=kafka.partitions,
         )
-
-    def _options(self, role: object) -> dict[str, Any]:
-        """What every Kafka client of the process is made with."""
-        return {
-            "bootstrap_servers": self._settings.kafka.bootstrap_servers,
-            "client_id": f"oddsbridge-{self._identity.instance}-{role}",
-        }
 
     async def run(self) -> None:
         """Run until a signal, then drain.
@@ -87,6 +81,7 @@ class Daemon:
         admin = AdminServer(address.host, address.port, self._health, self._metrics)
         await admin.start()
         summary = asyncio.create_task(summarize(self._metrics, self._health))
+        watching = asyncio.create_task(self._access.watch())
         log.info(
             "oddsbridge starts",
             version=__version__,
@@ -100,6 +95,7 @@ class Daemon:
                 await self._run_shards(client)
         finally:
             summary.cancel()
+            watching.cancel()
             await admin.stop()
             log.info("oddsbridge has ended")
 
@@ -178,7 +174,7 @@ class Daemon:
 
     def _make_shard(self, number: int, streams: list[StreamSettings], client: Client) -> Shard:
         kafka = self._settings.kafka
-        options = self._options(number)
+        options = self._access.options(number)
         exactly_once = kafka.delivery == "exactly-once"
         compression = None if kafka.compression == "none" else kafka.compression
         make = partial(
@@ -220,7 +216,8 @@ class Daemon:
         )
 
     async def _read(self, shard: int, *, wait: bool) -> Stored:
-        return await read(self._options(f"{shard}-reader"), self._checkpoints, shard, deadline_s=READ_S, wait=wait)
+        options = self._access.options(f"{shard}-reader")
+        return await read(options, self._checkpoints, shard, deadline_s=READ_S, wait=wait)
 
     async def _mine(self, shard: int) -> bool:
         """Whoever has the first shard has them all: of two processes started by mistake, one stays."""

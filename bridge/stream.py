@@ -11,7 +11,7 @@ from bridge.continuity import Continuity, Position, Replay, Verdict
 from bridge.entries import CONTROL_EVENTS, EntryId, decode
 from bridge.errors import Disconnected, RateLimited, Refused, UpstreamError
 from bridge.health import State, StreamHealth
-from bridge.logs import get_logger
+from bridge.logs import get_logger, hidden
 from bridge.metrics import StreamMetrics
 from bridge.records import Explode, Held, order
 from bridge.sse import Event, Parser
@@ -104,7 +104,8 @@ class Stream:
                 if self._told != repr(error):
                     self._told = repr(error)
                     log.exception("stream crashed; it starts again", stream=self._name, next_try_s=round(delay, 1))
-                self._health.to(State.CRASHED, f"{type(error).__name__}: {error}; next try in {delay:.1f} s")
+                why = hidden(f"{type(error).__name__}: {error}")  # a foreign error's text may hold the key
+                self._health.to(State.CRASHED, f"{why}; next try in {delay:.1f} s")
             await asyncio.sleep(delay)
 
     def _pause(self, state: State, why: str, delay: float) -> None:

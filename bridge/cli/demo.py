@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from bridge.cli.exits import Exit
-from bridge.demo.run import Schedule, run
+from bridge.demo.acts import Schedule
+from bridge.demo.run import run
 from bridge.demo.screen import Screen
 
 
@@ -17,15 +18,12 @@ def demo(
         typer.Option("--keep", help="Leave all of it running after the count, until Ctrl-C; prints the addresses."),
     ] = False,
 ) -> None:
-    r"""See it all work, in about a minute: an embedded Kafka, a simulated OpticOdds, and the daemon.
+    """See it all work, in about a minute: an embedded Kafka, a simulated OpticOdds, and the daemon.
 
     The daemon is killed, a connection torn, Kafka killed; then the topics are read and compared with what upstream
     delivered. Exit code 0 only if nothing is lost, doubled or out of order. Nothing keeps running afterwards.
 
-    \b
-    Example:
-      oddsbridge demo
-      oddsbridge demo --keep
+    Example: oddsbridge demo --keep
     """
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")  # a terminal without "─" shows "?" instead of a traceback

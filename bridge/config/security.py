@@ -142,8 +142,8 @@ class SecuritySettings(Section):
 
     def sasl_extensions(self) -> dict[str, str]:
         """The extensions, taken apart."""
-        pairs = (pair.strip().split("=", 1) for pair in (self.extensions or "").split(",") if pair)
-        return {name: value for name, value in pairs}
+        pairs = (pair.strip().partition("=") for pair in (self.extensions or "").split(",") if pair)
+        return {name: value for name, _, value in pairs}
 
     def _given(self, *names: str) -> list[str]:
         return [name for name in names if getattr(self, name) is not None]
@@ -164,7 +164,7 @@ class SecuritySettings(Section):
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
-        found = [Problem((*PLACE, name), *rest) for name, *rest in self._nonsense()]
+        found = [Problem((*PLACE, name), message, hint) for name, message, hint in self._nonsense()]
         if found:
             text = "; ".join(f"{problem.message} ({problem.hint})" for problem in found)
             raise PydanticCustomError("problems", "{text}", {"text": text, "problems": found})

@@ -89,6 +89,7 @@ class Follower:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
 
     def check(self) -> None:
         """Raise what ended it, if something did."""

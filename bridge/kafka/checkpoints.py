@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaError
 
 from bridge.continuity import Position
 from bridge.errors import KafkaFailure, NewerCheckpoint
+from bridge.kafka.refusals import AUTHORIZATION, failure, principal
 
 VERSION = 1
 CLAIM_KEY = b"!claim"  # no stream can have this name
@@ -147,6 +148,7 @@ async def read(options: Mapping[str, Any], topic: str, partition: int, *, deadli
 
     Raises:
         KafkaFailure: it can't be read within `deadline_s` seconds.
+        Unpublishable: Kafka forbids it.
         NewerCheckpoint: a record was written by a newer oddsbridge.
     """
     consumer = AIOKafkaConsumer(
@@ -163,7 +165,9 @@ async def read(options: Mapping[str, Any], topic: str, partition: int, *, deadli
         async with asyncio.timeout(deadline_s):
             await consumer.start()
             consumer.assign([spot])
-            await consumer.seek_to_beginning(spot)
+            # Not seek_to_beginning: that asks for the first offset, and just after the topic was made aiokafka logs the
+            # answer as an error. Should 0 be gone, the reset policy finds the first there is.
+            consumer.seek(spot, 0)
             while True:
                 for records in (await consumer.getmany(spot, timeout_ms=100)).values():
                     for record in records:
@@ -171,6 +175,9 @@ async def read(options: Mapping[str, Any], topic: str, partition: int, *, deadli
                 end = consumer.highwater(spot) if wait else consumer.last_stable_offset(spot)
                 if end is not None and await consumer.position(spot) >= end:
                     return Stored.of(latest)
+    except AUTHORIZATION as error:
+        doing = f"reading the checkpoints of shard {partition}"
+        raise failure(error, doing, who=principal(options), operation="Read") from error
     except (KafkaError, OSError, TimeoutError) as error:
         raise KafkaFailure(
             f"reading the checkpoints of shard {partition} failed: {type(error).__name__} {error}".rstrip(),

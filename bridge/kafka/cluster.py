@@ -7,9 +7,12 @@ from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, TopicAuthorizationFailedError, for_code
+from aiokafka.protocol.metadata import MetadataRequest
 
 from bridge.errors import ClusterMismatch, KafkaFailure
+from bridge.kafka.probe import trouble
+from bridge.kafka.refusals import failure, forbidden, principal, told
 from bridge.kafka.topics import Existing, Topic
 
 DEADLINE_S = 10.0
@@ -25,7 +28,7 @@ class Cluster:
     """
 
     def __init__(self, options: Mapping[str, Any], *, replication_factor: int | None = None) -> None:
-        self._options = dict(options)
+        self._options = options
         self._replication_factor = replication_factor
 
     @asynccontextmanager
@@ -36,15 +39,28 @@ class Cluster:
                 await admin.start()
                 yield admin
         except (KafkaError, OSError, TimeoutError) as error:
-            raise KafkaFailure(
-                f"{doing} failed: {type(error).__name__} {error}".rstrip(), reason="unreachable"
-            ) from error
+            raise await self._reason(admin, doing, error) from error
         finally:
             try:
                 async with asyncio.timeout(2):
                     await admin.close()
             except (KafkaError, OSError, TimeoutError):
                 pass
+
+    async def _reason(self, admin: AIOKafkaAdminClient, doing: str, error: Exception) -> KafkaFailure:
+        """Why it failed: aiokafka only logs what is wrong with a connection, so the way is tried once more by hand."""
+        meaning = failure(error, doing, who=principal(self._options))
+        if not meaning.heals:
+            return meaning
+        brokers = [(broker.host, broker.port) for broker in admin._client.cluster.brokers()]  # noqa: SLF001
+        found = await trouble(self._options, brokers)
+        if found is None:
+            return KafkaFailure(f"{doing} failed: {told(error)}", reason="unreachable")
+        server, cause = found
+        meaning = failure(cause, f"connecting to {server}", who=principal(self._options))
+        if not meaning.heals:
+            return meaning
+        return KafkaFailure(f"{doing} failed: {server} can't be used: {told(cause)}", reason="unreachable")
 
     async def topics(self, names: Iterable[str]) -> dict[str, Existing]:
         """Those of `names` that exist, with their partition counts and settings.
@@ -53,7 +69,7 @@ class Cluster:
             KafkaFailure: the cluster can't be asked.
         """
         async with self._admin("reading topics") as admin:
-            return await _existing(admin, set(names))
+            return await self._existing(admin, set(names))
 
     async def names(self) -> set[str]:
         """Every topic that this client may see.
@@ -72,7 +88,7 @@ class Cluster:
             ClusterMismatch: the cluster refuses to make one.
         """
         async with self._admin("making topics") as admin:
-            existing = await _existing(admin, {topic.name for topic in topics})
+            existing = await self._existing(admin, {topic.name for topic in topics})
             missing = [topic for topic in topics if topic.name not in existing]
             if not missing:
                 return existing
@@ -84,29 +100,57 @@ class Cluster:
                 [NewTopic(t.name, t.partitions, replication, topic_configs=dict(t.policy)) for t in missing]
             )
             refused = []
+            not_allowed = []
             for name, code, *rest in answer.topic_errors:
-                if code and for_code(code) is not TopicAlreadyExistsError:
+                if for_code(code) is TopicAuthorizationFailedError:
+                    not_allowed.append(name)
+                elif code and for_code(code) is not TopicAlreadyExistsError:
                     refused.append(f"{name}: {(rest and rest[0]) or for_code(code).__name__}")
+            if not_allowed:
+                raise forbidden(not_allowed, "Create", "making topics", principal(self._options))
             if refused:
                 raise ClusterMismatch(
                     f"Kafka doesn't make the missing topics: {'; '.join(refused)}",
-                    hint="allow Create on them, or make them yourself: `oddsbridge check --offline -c FILE` lists them",
+                    hint="make them yourself: `oddsbridge check --offline -c FILE` lists them",
                 )
-            wanted = {topic.name for topic in topics}
-            while wanted - existing.keys():  # a topic is there a moment after it is made
-                existing = await _existing(admin, wanted)
+            while not await _led(admin, [topic.name for topic in missing]):  # noqa: ASYNC110 -- Kafka tells nobody
                 await asyncio.sleep(0.05)
-            return existing
+            return await self._existing(admin, {topic.name for topic in topics})
+
+    async def _existing(self, admin: AIOKafkaAdminClient, names: set[str]) -> dict[str, Existing]:
+        listed = set(await admin.list_topics())
+        if names - listed:
+            await self._none_hidden(admin, sorted(names - listed))
+        found = sorted(names & listed)
+        if not found:
+            return {}
+        counts = {t["topic"]: len(t["partitions"]) for t in await admin.describe_topics(found) if not t["error_code"]}
+        settings: dict[str, dict[str, str]] = {}
+        unreadable = []
+        for answer in await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in found]):
+            for code, _, _, name, entries in answer.resources:
+                settings[name] = {entry[0]: entry[1] for entry in entries}
+                if for_code(code) is TopicAuthorizationFailedError:
+                    unreadable.append(name)
+        if unreadable:
+            raise forbidden(unreadable, "DescribeConfigs", "reading the topics' settings", principal(self._options))
+        return {name: Existing(counts[name], settings.get(name, {})) for name in found if name in counts}
+
+    async def _none_hidden(self, admin: AIOKafkaAdminClient, names: list[str]) -> None:
+        """A topic that may not be described isn't listed: asked for by name, Kafka tells it from one that is missing.
+
+        Asked without the flag that would let a broker make it at once, with settings of its own.
+        """
+        request = MetadataRequest(names, allow_auto_topic_creation=False)
+        topics = (await admin._send_request(request)).to_object()["topics"]  # noqa: SLF001
+        hidden = [t["topic"] for t in topics if for_code(t["error_code"]) is TopicAuthorizationFailedError]
+        if hidden:
+            raise forbidden(hidden, "Write, which includes Describe,", "looking for topics", principal(self._options))
 
 
-async def _existing(admin: AIOKafkaAdminClient, names: set[str]) -> dict[str, Existing]:
-    listed = set(await admin.list_topics())
-    found = sorted(names & listed)
-    if not found:
-        return {}
-    counts = {t["topic"]: len(t["partitions"]) for t in await admin.describe_topics(found) if not t["error_code"]}
-    settings: dict[str, dict[str, str]] = {}
-    for answer in await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in found]):
-        for resource in answer.resources:
-            settings[resource[3]] = {entry[0]: entry[1] for entry in resource[4]}
-    return {name: Existing(counts[name], settings.get(name, {})) for name in found if name in counts}
+async def _led(admin: AIOKafkaAdminClient, names: list[str]) -> bool:
+    """Whether every partition of some topics has a leader."""
+    return all(
+        not topic["error_code"] and all(partition["leader"] >= 0 for partition in topic["partitions"])
+        for topic in await admin.describe_topics(names)
+    )

@@ -12,32 +12,19 @@ from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import (
-    AuthenticationFailedError,
-    AuthenticationMethodNotSupported,
     ClusterAuthorizationFailedError,
     IncompatibleBrokerVersion,
-    InvalidProducerEpoch,
-    InvalidProducerIdMapping,
-    InvalidTimestampError,
-    InvalidTopicError,
-    InvalidTransactionTimeout,
-    InvalidTxnState,
     KafkaError,
     MessageSizeTooLargeError,
-    PolicyViolationError,
     ProducerClosed,
-    ProducerFenced,
     RecordListTooLargeError,
-    SaslAuthenticationFailed,
-    TopicAuthorizationFailedError,
-    TransactionalIdAuthorizationFailed,
-    UnsupportedForMessageFormatError,
     UnsupportedVersionError,
 )
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-from bridge.errors import CommitUnknown, KafkaFailure, Unpublishable
+from bridge.errors import KafkaFailure
 from bridge.kafka import InvalidRecordError
+from bridge.kafka.refusals import failure, principal
 
 BATCH_BYTES: Final = 256 * 1024
 """The size of a full batch. aiokafka keeps one request in flight a broker, so its own 16 KiB are too small."""
@@ -47,37 +34,7 @@ _CLOSE_S: Final = 2.0
 RECORD_FAULTS: Final = (MessageSizeTooLargeError, RecordListTooLargeError, InvalidRecordError)
 """What a broker says of a batch when the fault is in a record."""
 
-_BLOCKED: Final[Mapping[type[KafkaError], str]] = {
-    TopicAuthorizationFailedError: "allow Write and Describe on the topic",
-    ClusterAuthorizationFailedError: "allow IdempotentWrite on the cluster",
-    TransactionalIdAuthorizationFailed: "allow Write and Describe on the transactional id",
-    InvalidTimestampError: "set this machine's clock right, or the topic's message.timestamp.after.max.ms",
-    PolicyViolationError: "the cluster's own policy forbids it; ask who runs it",
-    InvalidTopicError: "the topic's name or kind can't be written to",
-    UnsupportedForMessageFormatError: "the topic has a message format from before Kafka 0.11",
-    UnsupportedVersionError: "the brokers are too old for transactions; Kafka 2.5 or newer is needed",
-    InvalidTransactionTimeout: "lower kafka.transaction_timeout_ms, or raise transaction.max.timeout.ms",
-    AuthenticationFailedError: "check the credentials for Kafka",
-    AuthenticationMethodNotSupported: "check how the brokers authenticate",
-    SaslAuthenticationFailed: "check the credentials for Kafka",
-}
-
 _NOT_IDEMPOTENT: Final = (ClusterAuthorizationFailedError, UnsupportedVersionError, IncompatibleBrokerVersion)
-
-_FENCED: Final = (ProducerFenced, InvalidProducerEpoch, InvalidProducerIdMapping, InvalidTxnState)
-
-
-def failure(error: BaseException, doing: str) -> KafkaFailure:
-    """What an error of aiokafka means for the shard: blocked until somebody mends it, or to be recovered from."""
-    for kind, hint in _BLOCKED.items():
-        if isinstance(error, kind):
-            what = f"{kind.__name__} {error.args[0] if error.args else ''}".rstrip()
-            return Unpublishable(f"Kafka refuses: {doing}: {what}", hint=hint, reason=kind.__name__)
-    if isinstance(error, _FENCED):
-        return CommitUnknown(f"{doing}: {type(error).__name__}", reason="fenced")
-    if isinstance(error, TimeoutError):
-        return CommitUnknown(f"{doing}: no answer in time", reason="deadline")
-    return CommitUnknown(f"{doing}: {type(error).__name__} {error}".rstrip(), reason="error")
 
 
 def empty_batch(limit: int, compression: str | None, *, transactional: bool) -> BatchBuilder:
@@ -107,6 +64,7 @@ class Producer:
     ) -> None:
         self.transactional = transactional_id is not None
         self._compression = compression
+        self._principal = principal(options)
         self._settings = {
             **options,
             "transactional_id": transactional_id,
@@ -137,10 +95,14 @@ class Producer:
                     await self._inner.start()
         except (KafkaError, OSError, TimeoutError) as error:
             await self.abandon()
-            raise failure(error, "starting the producer") from error
+            raise self.failure(error, "starting the producer") from error
         except asyncio.CancelledError:
             await self.abandon()
             raise
+
+    def failure(self, error: BaseException, doing: str) -> KafkaFailure:
+        """What an error of this producer means for the shard; see `refusals.failure`."""
+        return failure(error, doing, who=self._principal)
 
     def batch(self, limit: int) -> BatchBuilder:
         """An empty batch that takes at most `limit` bytes before compression, but always one record."""
@@ -185,9 +147,6 @@ class Producer:
             waiter = batch._drain_waiter  # noqa: SLF001
             if waiter.done() and not waiter.cancelled():
                 waiter.exception()
-        for batch in [*accumulator._pending_batches, *(b for q in accumulator._batches.values() for b in q)]:  # noqa: SLF001
-            if batch._drain_waiter.done() and not batch._drain_waiter.cancelled():  # noqa: SLF001
-                batch._drain_waiter.exception()  # noqa: SLF001 -- nobody waits for it, and asyncio would report it
         with contextlib.suppress(KafkaError, OSError, TimeoutError):
             async with asyncio.timeout(_CLOSE_S):
                 await inner.client.close()

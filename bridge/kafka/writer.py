@@ -10,7 +10,8 @@ from aiokafka.errors import IllegalOperation, KafkaError
 
 from bridge.errors import RecordsRefused
 from bridge.kafka.batches import Batch, Packer
-from bridge.kafka.producer import RECORD_FAULTS, Producer, failure
+from bridge.kafka.producer import RECORD_FAULTS, Producer
+from bridge.kafka.refusals import failure
 from bridge.kafka.topics import Existing
 from bridge.records import Headers, Held, Record
 
@@ -100,7 +101,7 @@ class Writer:
                 await producer.commit()
         except _FAILURES as error:
             _raise_refusals(sent)
-            raise failure(error, "writing") from error
+            raise producer.failure(error, "writing") from error
 
     async def _send_entries(self, producer: Producer, packer: Packer, transaction: Round, sent: Sent) -> None:
         pack = packer.pack

@@ -72,6 +72,8 @@ class Board:
         return build_fixture(self._rng, self.sport, league, now=now, status=status, life=self._life)
 
     def _pick(self, view: View) -> Fixture | None:
+        if not (view.books or view.results):
+            return None
         found = [
             f
             for f in self.fixtures

@@ -5,8 +5,8 @@ from hashlib import sha256
 
 import msgspec
 
-from bridge.simulator import render
 from bridge.simulator.model import Change, Odd
+from bridge.simulator.render import results, settled, status, written
 from bridge.simulator.scope import Scope
 
 Items = Sequence[tuple[str, str]]
@@ -144,18 +144,18 @@ def body_of(change: Change, scope: Scope) -> Body | None:
     if event is None or not scope.covers(change) or (change.what == "status" and not scope.fixture_updates):
         return None
     if change.what == "status":
-        return _fixture_body(event, change, render.status(change, nested=change.fixture.id[-1] in "37"))
+        return _fixture_body(event, change, status(change, nested=change.fixture.id[-1] in "37"))
     if change.what == "results":
-        return _fixture_body(event, change, render.results(change.fixture))
+        return _fixture_body(event, change, results(change.fixture))
     shown = [odd for odd in change.odds if scope.shows(odd)]
     return _odds_body(event, change, scope, shown) if shown else None
 
 
 def _odds_body(event: str, change: Change, scope: Scope, shown: list[Odd]) -> Body:
     if change.what == "settled":
-        both = [render.settled(odd, change.now) for odd in shown]
+        both = [settled(odd, change.now) for odd in shown]
     else:
-        both = [render.written(odd, scope.style) for odd in shown]
+        both = [written(odd, scope.style) for odd in shown]
     keys = [odd.id for odd in shown]
     digests = b"".join(digest for _, digest in both)
     if scope.feed == "copilot":

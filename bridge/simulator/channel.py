@@ -128,8 +128,6 @@ class Channel:
 
     def emit(self, body: Body) -> None:
         """Give an entry its id and let it go, with whatever the faults add."""
-        if self.ended:
-            return
         self.made += 1
         self.emitted += max(1, len(body.keys))
         self._debt += max(1, len(body.keys))
@@ -175,7 +173,8 @@ class Channel:
             return False
         if not (self._disorder.idle and not self._spoilers and self._options.epoch_ms is None):
             for _ in range(_AT_ONCE):
-                self._emit_pooled()
+                if not self.ended:
+                    self._emit_pooled()
             return True
         # The fast way: no fault can touch these, and nobody else is to be told.
         count = _AT_ONCE if self.limit is None else min(_AT_ONCE, self.limit - self.made)
@@ -220,7 +219,7 @@ class Channel:
             for _ in range(_AT_ONCE):
                 self._tick()
                 due += max(1, self._paid()) / rate
-                if due > loop.time():
+                if due > loop.time() or self.ended:
                     break
             due = max(due, loop.time() - _BEHIND_S)
             await asyncio.sleep(0)

@@ -28,7 +28,7 @@ class SimulatorOptions:
     idle_rate: float = 0.0
     """At "max", odds a second for a channel while nobody is connected to it; 0 waits for a reader."""
     limit: int | None = None
-    """Entries that a channel emits in all, then only pings; None is no end."""
+    """Entries that a channel emits in all (it finishes the step it is in), then only pings; None is no end."""
     pool_above: float = 5_000.0
     """Above this many odds a second, entries come from a pool that was rendered beforehand."""
     pool_odds: int = 8_000

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 import msgspec
 
-from bridge.simulator import render
 from bridge.simulator.board import Board
 from bridge.simulator.body import Body, body_of
 from bridge.simulator.channel import Channel
 from bridge.simulator.faults import Faults
 from bridge.simulator.model import Style
 from bridge.simulator.options import SimulatorOptions
+from bridge.simulator.render import written
 from bridge.simulator.scope import Scope
 
 
@@ -90,7 +90,7 @@ class World:
         for odd in self.board(sport, now).odds():
             found = pooled.get(odd.id)
             if found is None:
-                yield odd.id, render.written(odd, style)[0], odd.locked
+                yield odd.id, written(odd, style)[0], odd.locked
             else:
                 yield odd.id, *found
 

@@ -72,7 +72,9 @@ class Connection:
             async with asyncio.timeout(self._silence_s):
                 part = await content.readany()
         except TimeoutError:
-            # When this process itself stood still (SIGSTOP, a machine asleep), the timer is due before anybody read.
+            # When this process itself stood still (SIGSTOP, a machine asleep), the timer is due before anybody read:
+            # epoll_wait, interrupted, reports nothing. One more turn of the loop, and the socket is read.
+            await asyncio.sleep(0)
             rest = content._read_nowait(-1)  # noqa: SLF001
             if rest:
                 return rest

@@ -1,14 +1,14 @@
-"""The guided run: its rules of counting, its count against real topics, and all of it as a child process."""
+"""The guided run: its count against real topics, and all of it as a child process."""
 
 import contextlib
-import hashlib
+import re
 import signal
 import subprocess
 import sys
 import threading
+import time
 import urllib.request
-from collections.abc import Iterator
-from io import StringIO
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import psutil
@@ -16,129 +16,22 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from bridge.demo.audit import Audit, Seen, Verdict
+from bridge.demo.audit import Seen
+from bridge.demo.children import DaemonChild
+from bridge.demo.count import count
 from bridge.demo.kafka import EmbeddedKafka
-from bridge.demo.run import count
-from bridge.demo.screen import WIDTH, Screen, sample, tick
-from bridge.simulator.control import Logged
+from bridge.demo.watcher import Watcher
+from bridge.errors import DemoUnavailable
 from bridge.simulator.options import SimulatorOptions
 from bridge.simulator.server import Simulator
 from tests.support.bridge import Bridge, toml
 from tests.support.waiting import until
 
-# --- the rules ----------------------------------------------------------------------------------------------------
-
-VALUES = (b'{"id":"a"}', b'{"id":"b"}', b'{"id":"c"}')
-
-
-def logged(n: int) -> Logged:
-    odds = tuple((f"odd-{k}", hashlib.sha256(value).hexdigest()) for k, value in enumerate(VALUES))
-    return Logged(n, "odds", f"{n}-0", f"{n}-0", n, (), odds)
-
-
-def seen(n: int, k: int, *, value: bytes = b"", stream: str = "nba") -> Seen:
-    headers = {"event": "odds", "entry_id": f"{n}-0", "order": f"{n}-0-0", "stream": stream}
-    return Seen("odds", 0, 10 * n + k, 1, f"odd-{k}", value or VALUES[k], headers)
-
-
-def verdict(records: list[Seen], entries: int = 2) -> Verdict:
-    audit = Audit({"channel": [logged(n) for n in range(1, entries + 1)]})
-    for record in records:
-        audit.see(record)
-    return audit.verdict()
-
-
-ALL = [seen(n, k) for n in (1, 2) for k in range(3)]
-
-
-def test_all_of_it_once_is_clean() -> None:
-    found = verdict(ALL)
-    assert found.clean
-    assert str(found) == "6 delivered, 6 in Kafka, 0 lost, 0 twice, 0 out of order"
-    assert list(found.complaints()) == []
-
-
-def test_one_that_is_missing_is_lost_and_named() -> None:
-    found = verdict(ALL[:4] + ALL[5:])
-    assert not found.clean
-    assert "5 in Kafka, 1 lost, 0 twice" in str(found)
-    (complaint,) = found.complaints()
-    assert complaint.startswith("lost: odds 2-0, key odd-1,")
-
-
-def test_one_that_is_there_twice_is_named() -> None:
-    found = verdict([*ALL, ALL[5]])
-    assert not found.clean
-    assert "7 in Kafka, 0 lost, 1 twice" in str(found)
-    assert next(found.complaints()).startswith("twice: odds 2-0, key odd-2,")
-
-
-def test_one_lost_and_another_twice_do_not_make_up_for_each_other() -> None:
-    found = verdict([*ALL[:4], ALL[4], ALL[4]])
-    assert "6 in Kafka, 1 lost, 1 twice" in str(found)
-    assert not found.clean
-
-
-def test_other_bytes_are_a_loss_and_something_that_nobody_sent() -> None:
-    found = verdict([*ALL[:5], seen(2, 2, value=b'{"id": "c"}')])
-    assert not found.clean
-    assert "1 lost, 0 twice" in str(found)
-    assert "1 that upstream never sent" in str(found)
-
-
-def test_an_odd_whose_later_entry_comes_first_is_out_of_order() -> None:
-    swapped = [ALL[3], ALL[0], *ALL[1:3], *ALL[4:]]
-    found = verdict(swapped)
-    assert not found.clean
-    assert "0 lost, 0 twice, 1 out of order" in str(found)
-
-
-def test_order_is_each_streams_own() -> None:
-    two = [seen(2, 0), seen(1, 0, stream="other")]
-    assert "0 out of order" in str(verdict(two))
-
-
-def test_nothing_at_all_proves_nothing() -> None:
-    found = verdict([], entries=0)
-    assert not found.clean
-    assert list(found.complaints()) == ["upstream delivered nothing, so nothing is shown"]
-
-
-def test_many_are_counted_and_a_few_are_named() -> None:
-    found = verdict([], entries=20)
-    assert "60 lost" in str(found)
-    assert list(found.complaints())[-1] == "lost: … and 55 more"
-
-
-# --- the screen ---------------------------------------------------------------------------------------------------
-
-
-def test_the_line_of_a_second() -> None:
-    report = {"streams": {"a": {"state": "streaming"}, "b": {"state": "backing-off"}}}
-    line = tick(7.2, report, streams=2, odds_s=1234.4, newest=(1_700_000_000_500, 3), now_s=1_700_000_002.0)
-    assert line == "   7 s   1/2 streams up   1,234 odds/s in Kafka   last entry 1700000000500-3, 1.5 s old"
-    assert "0/2 streams up" in tick(1, {}, streams=2, odds_s=0, newest=None, now_s=0)
-
-
-def test_a_sample_tells_topic_key_headers_and_what_a_person_looks_for() -> None:
-    value = b'{"id":"x","name":"S\xc3\xa3o Paulo","price":-110,"note":"' + b"n" * 500 + b'"}'
-    lines = sample(Seen("t.odds", 3, 17, 1, "x", value, {"event": "odds", "order": "1-0-0"}))
-    assert lines[:3] == ["topic    t.odds  (partition 3, offset 17)", "key      x", "headers  event=odds  order=1-0-0"]
-    assert lines[3:5] == ['value    "name": "São Paulo"', '         "price": -110']
-    assert f"{len(value)} bytes" in lines[-1]
-    assert all(len(line) <= WIDTH for line in lines)
-    assert "not JSON" in sample(Seen("t", 0, 0, 1, "k", b"not JSON", {}))[-1]
-
-
-def test_paragraphs_are_wrapped() -> None:
-    out = StringIO()
-    Screen(out).say("word " * 60)
-    assert max(map(len, out.getvalue().splitlines())) <= WIDTH
-
-
 # --- the count, against real topics -------------------------------------------------------------------------------
 
-STREAMS = [{"name": "soccer", "feed": "odds", "sport": "soccer", "sportsbook": ["Pinnacle"]}]
+STREAMS: list[Mapping[str, object]] = [
+    {"name": "soccer", "feed": "odds", "sport": "soccer", "sportsbook": ["Pinnacle"]}
+]
 
 
 async def test_the_count_names_what_is_missing_from_real_topics_and_what_is_there_twice(
@@ -188,7 +81,7 @@ def _take_the_first_record_away(kafka: EmbeddedKafka, topic: str) -> Seen:
     admin = AdminClient({"bootstrap.servers": kafka.bootstrap_servers})
     for done in admin.delete_records([TopicPartition(topic, 0, 1)]).values():
         done.result(30)
-    headers = {name: value.decode() for name, value in message.headers() or []}
+    headers = {name: bytes(value).decode() for name, value in message.headers() or []}  # type: ignore[arg-type, str-unpack]
     return Seen(topic, 0, 0, 0, (message.key() or b"").decode(), message.value() or b"", headers)
 
 
@@ -206,7 +99,8 @@ import functools, sys
 import bridge.cli.demo as verb
 from bridge.cli import main
 from bridge.demo import consumer
-from bridge.demo.run import Schedule, run
+from bridge.demo.acts import Schedule
+from bridge.demo.run import run
 
 verb.Schedule = functools.partial(Schedule, before_s=2, after_s=1)
 """
@@ -280,12 +174,19 @@ def assert_gone(family: list[psutil.Process]) -> None:
     assert alive == []
 
 
+def readme_consumer(servers: str) -> str:
+    """The consumer that the README shows, reading from `servers`."""
+    readme = Path(__file__).parents[2] / "README.md"
+    code = readme.read_text(encoding="utf-8").partition("```python\n")[2].partition("```")[0]
+    assert "read_committed" in code
+    return code.replace("localhost:9092", servers)
+
+
 @pytest.mark.kafka
 def test_the_demo_counts_everything_and_keeps_running_until_ctrl_c() -> None:
     with short_demo("--keep") as demo:
         demo.read_until("runs on, until Ctrl-C")
-        for _ in range(9):
-            demo.read_until("")
+        demo.read_until("logs  ")
         for act in ("act 1", "act 2", "act 3", "act 4", "act 5"):
             assert f"── {act}: " in demo.text
         assert "4/4 streams up" in demo.text
@@ -304,6 +205,12 @@ def test_the_demo_counts_everything_and_keeps_running_until_ctrl_c() -> None:
         ) as consumer:
             assert consumer.stdout is not None
             assert consumer.stdout.readline().startswith("opticodds.odds ")
+            consumer.kill()
+        with subprocess.Popen(
+            [sys.executable, "-u", "-c", readme_consumer(demo.value("Kafka"))], stdout=subprocess.PIPE, text=True
+        ) as consumer:
+            assert consumer.stdout is not None
+            assert re.match(r"(locked-)?odds \S+ b'\{", consumer.stdout.readline())
             consumer.kill()
         logs = Path(demo.value("logs"))
         assert (logs / "daemon.log").exists()
@@ -345,28 +252,30 @@ def test_kill_9_of_the_demo_leaves_nothing_running() -> None:
 
 
 @pytest.mark.kafka
-def test_ctrl_c_in_the_middle_ends_it_in_order() -> None:
+def test_ctrl_c_while_kafka_starts_ends_it_in_order() -> None:
     with short_demo() as demo:
-        demo.read_until("act 1")
-        family = demo.family()
+        demo.read_until("starting Apache Kafka")
+        while len(family := demo.family()) < 4:  # two watchers, the simulator, Kafka
+            assert demo.process.poll() is None
+            time.sleep(0.02)
         demo.process.send_signal(signal.SIGINT)
         assert demo.rest() == 130
+        assert "stopping all of it" in demo.text
         assert "Traceback" not in demo.text
         assert_gone(family)
 
 
-@pytest.mark.kafka
-def test_a_daemon_that_ends_by_itself_is_told_with_its_last_lines() -> None:
-    broken = "verb.run.__globals__['STREAMS'][0]['sport'] = 5"
-    with short_demo(also=broken) as demo:
-        assert demo.rest() == 1
-        assert "the daemon ended by itself with 2; its last lines:" in demo.text
-        assert "streams[0]" in demo.text
-        folder = Path(demo.text.partition("logs of all processes: ")[2].split("\n")[0])
-        assert (folder / "simulator.log").exists()
-    for file in folder.iterdir():
-        file.unlink()
-    folder.rmdir()
+def test_a_part_that_ends_by_itself_is_told_with_its_last_lines() -> None:
+    with Watcher("oddsbridge-test-") as watcher:
+        broken: Mapping[str, object] = {"name": "nba", "feed": "odds", "sport": 5}
+        daemon = DaemonChild(watcher, {"kafka": {"bootstrap_servers": "127.0.0.1:1"}}, [broken])
+        daemon.start()
+        end = time.monotonic() + 60
+        while daemon.ended() is None:
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        with pytest.raises(DemoUnavailable, match=r"(?s)the daemon ended by itself with 2; .*streams\[0\]"):
+            daemon.check()
 
 
 def test_without_the_extra_it_says_what_to_install() -> None:

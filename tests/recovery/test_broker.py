@@ -31,7 +31,9 @@ async def test_a_broker_killed_and_restarted_costs_neither_an_entry_nor_a_connec
     own: EmbeddedKafka, unique: str, tmp_path: Path, tell: Tell
 ) -> None:
     async with Simulator(SimulatorOptions(rate=1_500.0, replay="none")) as simulator:
-        config = toml(simulator.base_url, own.bootstrap_servers, unique, [NBA, SCORES])
+        config = toml(
+            simulator.base_url, own.bootstrap_servers, unique, [NBA, SCORES], kafka={"transaction_timeout_ms": 3_000}
+        )
         async with Bridge(tmp_path, config) as bridge:
             await bridge.start()
             for _ in range(2):

@@ -114,7 +114,7 @@ async def test_of_two_processes_by_mistake_one_stays_and_one_leaves(
 async def test_a_process_that_stood_still_beyond_its_time_out_goes_on_by_itself(
     own: EmbeddedKafka, unique: str, tmp_path: Path, tell: Tell
 ) -> None:
-    async with Simulator(SimulatorOptions(rate=2_000.0, replay="none")) as simulator:
+    async with Simulator(SimulatorOptions(rate=2_000.0, replay="none", ping_s=0.5)) as simulator:
         config = toml(
             simulator.base_url,
             own.bootstrap_servers,

@@ -84,7 +84,7 @@ class Reader:
     async def until(self, done: Callable[[], bool]) -> None:
         """Read until a condition holds; the test's own time limit is what ends the wait."""
         while not done():
-            assert await self.read(), f"ended ({self.ended}) after {self.frames[-3:]}"
+            assert await self.read(), f"ended ({self.ended}) after {[(f.event, f.id) for f in self.frames[-3:]]}"
 
     async def entries_until(self, count: int) -> list[Frame]:
         await self.until(lambda: len(self.entries) >= count)

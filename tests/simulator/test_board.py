@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from bridge.simulator import render
 from bridge.simulator.board import Board
 from bridge.simulator.catalog import COPILOT, SPORTS, slug
 from bridge.simulator.model import Change, Style, View
 from bridge.simulator.prices import FORMATS, price
+from bridge.simulator.render import written
 
 START = 1_730_079_534.0
 STYLE = Style()
@@ -24,7 +24,7 @@ def run(sport: str, steps: int, *, seed: int = 7, life: int = 300, view: View | 
 
 
 def rows(change: Change) -> list[tuple[str, bytes]]:
-    return [(odd.id, render.written(odd, STYLE)[0]) for odd in change.odds]
+    return [(odd.id, written(odd, STYLE)[0]) for odd in change.odds]
 
 
 @pytest.mark.parametrize("sport", SPORTS)
@@ -47,7 +47,7 @@ def test_odd_ids_are_unique_and_every_book_offers(sport: str) -> None:
 @pytest.mark.parametrize("sport", SPORTS)
 def test_a_fold_of_all_changes_gives_the_board(sport: str) -> None:
     board = Board(3, sport, now=START, life=30)
-    folded = {odd.id: (odd.locked, render.written(odd, STYLE)[0]) for odd in board.odds()}
+    folded = {odd.id: (odd.locked, written(odd, STYLE)[0]) for odd in board.odds()}
     view = View((*SPORTS[sport].books, COPILOT))
     counts: dict[str, int] = {}
     for n in range(800):
@@ -56,13 +56,23 @@ def test_a_fold_of_all_changes_gives_the_board(sport: str) -> None:
             if change.what in {"odds", "locked"}:
                 for odd_id, row in rows(change):
                     folded[odd_id] = (change.what == "locked", row)
-    now = {odd.id: render.written(odd, STYLE)[0] for odd in board.odds() if odd.open}
+    now = {odd.id: written(odd, STYLE)[0] for odd in board.odds() if odd.open}
     standing = {odd.id for fixture in board.fixtures for odds in fixture.odds.values() for odd in odds}
     assert now == {odd_id: row for odd_id, (locked, row) in folded.items() if not locked and odd_id in standing}
     # An odd of a fixture that is over was locked before it left.
     assert all(locked for odd_id, (locked, _) in folded.items() if odd_id not in standing)
     assert min(counts.values()) > 3
     assert set(counts) == {"odds", "locked", "status", "results", "settled"}
+
+
+def test_a_view_that_shows_nothing_moves_nothing() -> None:
+    board = Board(1, "tennis", now=START)
+    for view in (
+        View(()),
+        View(("Bet365",), fixtures=frozenset({"nothing"})),
+        View(("Bet365",), leagues=frozenset({"nba"})),
+    ):
+        assert [c for _ in range(50) for c in board.step(view, START)] == []
 
 
 def test_fixtures_go_unplayed_live_completed() -> None:
@@ -102,15 +112,13 @@ def test_a_main_line_moves_without_a_lock_where_there_are_alternates_and_with_on
 
 
 def test_odds_are_of_the_size_and_oddness_seen_upstream() -> None:
-    written = []
+    pairs = []
     for sport in SPORTS:
-        written += [
-            (odd, render.written(odd, STYLE)[0]) for odd in Board(5, sport, now=START).odds() if odd.book != COPILOT
-        ]
-    texts = [row for _, row in written]
+        pairs += [(odd, written(odd, STYLE)[0]) for odd in Board(5, sport, now=START).odds() if odd.book != COPILOT]
+    texts = [row for _, row in pairs]
     parsed = [json.loads(row) for row in texts]
     assert 600 <= sum(map(len, texts)) / len(texts) <= 780
-    assert all(json.loads(row)["id"] == odd.id for odd, row in written)
+    assert all(json.loads(row)["id"] == odd.id for odd, row in pairs)
     assert any("team_id" not in odd for odd in parsed)
     assert any(odd.get("team_id") == "" for odd in parsed)
     assert any("team_id" in odd and odd["team_id"] is None for odd in parsed)
@@ -130,12 +138,12 @@ def test_odds_are_of_the_size_and_oddness_seen_upstream() -> None:
 def test_an_odds_bytes_depend_on_the_odd_alone() -> None:
     board = Board(2, "soccer", now=START)
     odd = next(board.odds())
-    first = render.written(odd, STYLE)
+    first = written(odd, STYLE)
     odd.written.clear()
-    assert render.written(odd, STYLE) == first
+    assert written(odd, STYLE) == first
     assert first[1] == sha256(first[0]).digest()
-    assert render.written(odd, Style("DECIMAL"))[0] != first[0]
-    assert b"https://" in render.written(odd, Style(deep_link=True))[0]
+    assert written(odd, Style("DECIMAL"))[0] != first[0]
+    assert b"https://" in written(odd, Style(deep_link=True))[0]
 
 
 @pytest.mark.parametrize("odds_format", FORMATS)

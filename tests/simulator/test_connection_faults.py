@@ -111,13 +111,14 @@ async def test_a_reader_that_takes_nothing_is_torn_all_the_same(start: Start) ->
     async with reading(sim) as reader:
         await reader.entries_until(1)
 
+        made = [-1]
+
         async def full() -> bool:
             [channel] = await sim.control.channels()
-            await asyncio.sleep(0.05)
-            [later] = await sim.control.channels()
-            return bool(later["made"] == channel["made"])
+            made.append(channel["made"])
+            return made[-1] == made[-2]
 
-        await eventually(full)  # back-pressure: at "max" nothing is made that can't be sent
+        await eventually(full, every=0.05)  # back-pressure: at "max" nothing is made that can't be sent
         await sim.control.fault("tear")
 
         async def gone() -> bool:

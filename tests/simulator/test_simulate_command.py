@@ -1,0 +1,62 @@
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from bridge.simulator import SimulatorControl
+
+COMMAND = (sys.executable, "-c", "import sys; from bridge.cli import main; sys.exit(main())", "simulate")
+
+
+@asynccontextmanager
+async def simulating(*arguments: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, asyncio.StreamReader]]:
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(*COMMAND, *arguments, stdout=pipe, stderr=pipe)
+    assert process.stdout is not None
+    try:
+        yield process, process.stdout
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_it_says_where_it_is_and_stops_on_a_signal(number: signal.Signals) -> None:
+    async with simulating("--listen", "127.0.0.1:0", "--rate", "0", "--key", "k1") as (process, out):
+        lines = [(await out.readline()).decode().strip() for _ in range(4)]
+        name, _, base_url = lines[2].partition("=")
+        assert name == "export ODDSBRIDGE_UPSTREAM__BASE_URL"
+        assert lines[3] == "export ODDSBRIDGE_UPSTREAM__API_KEY=k1"
+        async with SimulatorControl(base_url) as control:
+            assert await control.channels() == []
+        process.send_signal(number)
+        assert await process.wait() == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--listen", "nowhere"), "host:port"),
+        (("--rate", "fast"), "neither a number of odds a second"),
+        (("--replay", "sometimes"), "'full', 'window', 'none'"),
+    ],
+)
+async def test_a_wrong_option_is_told_and_ends_with_2(arguments: tuple[str, ...], sentence: str) -> None:
+    async with simulating(*arguments) as (process, _):
+        _, errors = await process.communicate()
+        assert sentence in " ".join(errors.decode().split())
+        assert process.returncode == 2
+
+
+async def test_a_port_that_is_taken_is_told() -> None:
+    async with await asyncio.start_server(lambda *_: None, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with simulating("--listen", f"127.0.0.1:{port}") as (process, _):
+            _, errors = await process.communicate()
+    assert f"can't listen on 127.0.0.1:{port}" in errors.decode()
+    assert "--listen" in errors.decode()
+    assert process.returncode == 2
