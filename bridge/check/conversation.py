@@ -5,6 +5,7 @@ and refuses to end a transaction of an id that isn't allowed before it notices t
 """
 
 import asyncio
+import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -84,7 +85,7 @@ class Conversation:
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         self._client = AIOKafkaClient(**options, request_timeout_ms=int(ANSWER_S * 1000))
-        self._controller: int | None = None
+        self._reached: list[int] = []
 
     async def __aenter__(self) -> Self:
         try:
@@ -113,15 +114,33 @@ class Conversation:
     async def _ask(self, request: Request[Any], doing: str, node: int | None = None) -> Any:
         try:
             async with asyncio.timeout(ANSWER_S):
-                return await self._client.send(self._client.get_random_node() if node is None else node, request)
+                return await self._client.send(self._any() if node is None else node, request)
         except _FAILURES as error:
             raise failure(error, doing) from error
 
-    async def brokers(self) -> list[Broker]:
-        """The brokers, as they advertise themselves."""
-        answer = await self._ask(Metadata([]), "asking for the brokers")
-        self._controller = answer.controller_id
-        return [Broker(node, host, port) for node, host, port, _ in answer.brokers]
+    def _any(self) -> int | None:
+        """A broker to ask what any of them can answer."""
+        if self._reached:
+            return random.choice(self._reached)  # noqa: S311 — no secret hangs on it
+        node: int | None = self._client.get_random_node()
+        return node
+
+    def brokers(self) -> list[Broker]:
+        """The brokers, as they advertise themselves; known since the first answer."""
+        return sorted(
+            (Broker(one.nodeId, one.host, one.port) for one in self._client.cluster.brokers()),
+            key=lambda broker: broker.id,
+        )
+
+    def use(self, brokers: Iterable[Broker]) -> None:
+        """Ask only these from now on, where it doesn't matter which."""
+        self._reached = [broker.id for broker in brokers]
+
+    @property
+    def _controller(self) -> int | None:
+        """Who makes and alters topics; any broker hands that on to it where it isn't known."""
+        controller = self._client.cluster.controller
+        return None if controller is None else int(controller.nodeId)
 
     async def layouts(self, names: Iterable[str] | None) -> dict[str, Layout]:
         """Topics by their name; those that aren't there or may not be seen with an error. None asks for all."""

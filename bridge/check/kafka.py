@@ -72,20 +72,23 @@ class KafkaQuestions:
 
     async def _converse(self, options: Mapping[str, Any], reached: Collection[str]) -> None:
         async with Conversation(options) as cluster:
-            brokers = await cluster.brokers()
-            advertised = [str(broker) for broker in brokers]
-            elsewhere = await reach(options, [server for server in advertised if server not in reached])
-            self.findings += judge_brokers({server: elsewhere.get(server) for server in advertised})
+            brokers = cluster.brokers()
+            elsewhere = await reach(options, [str(broker) for broker in brokers if str(broker) not in reached])
+            self.findings += judge_brokers({str(broker): elsewhere.get(str(broker)) for broker in brokers})
+            usable = [broker for broker in brokers if elsewhere.get(str(broker)) is None]
+            if not usable:
+                return
+            cluster.use(usable)
             replication = self._kafka.replication_factor or min(3, max(1, len(brokers)))
             tried, _ = await asyncio.gather(
-                self._tried("transactions", transactions.ask(self._kafka, cluster, brokers)),
+                self._tried("transactions", transactions.ask(self._kafka, cluster, usable)),
                 self._unless_it_fails("topic", self._ask_topics(cluster, replication)),
             )
             self.findings += tried
             self._judge_replication(len(brokers), replication)
             self._judge_compression(cluster)
             await self._unless_it_fails("acl", self._judge_permissions(cluster))
-        self._judge_topics(replication)
+            self._judge_topics(replication)
         await self._judge_checkpoints(options)
 
     async def _unless_it_fails(self, check: str, asking: Awaitable[None]) -> None:

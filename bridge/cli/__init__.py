@@ -19,7 +19,8 @@ from bridge.errors import ClusterMismatch, ConfigError, OddsbridgeError
 
 VERBS = {
     "run": "carry the streams into Kafka until told to stop",
-    "check": "check the configuration and print what would run",
+    "check": "is all there that the bridge needs: configuration, OpticOdds, Kafka, topics",
+    "topics": "compare the topics with the plan; make the missing ones",
     "simulate": "serve an OpticOdds to develop against, with faults on demand",
     "demo": "see it all work: an embedded Kafka, the simulator, the daemon killed and resumed",
 }

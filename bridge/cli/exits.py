@@ -14,6 +14,7 @@ class Exit(IntEnum):
     CONFIGURATION = 2
     CLUSTER = 3
     OWNED_ELSEWHERE = 4
+    UPSTREAM = 5
     INTERRUPTED = 130
 
 
@@ -23,6 +24,7 @@ MEANING: Mapping[Exit, str] = {
     Exit.CONFIGURATION: "the configuration or the command line can't be used",
     Exit.CLUSTER: "Kafka's topics or settings aren't as the bridge needs them",
     Exit.OWNED_ELSEWHERE: "another instance owns the work",
+    Exit.UPSTREAM: "OpticOdds refuses, can't be reached, or doesn't know a name (check)",
     Exit.INTERRUPTED: "interrupted by the keyboard",
 }
 

@@ -8,3 +8,5 @@ import typer
 ConfigFile = Annotated[
     Path, typer.Option("--config", "-c", metavar="FILE", envvar="ODDSBRIDGE_CONFIG", help="The TOML file.")
 ]
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON of a stable shape (docs/check.md) instead of text.")]

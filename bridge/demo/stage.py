@@ -152,8 +152,11 @@ class Stage:
         try:
             await self.until(restart.done, "Kafka serves again")
         except BaseException:
-            with contextlib.suppress(DemoUnavailable, OSError):
-                os.kill(self.kafka.pid, signal.SIGKILL)  # else the thread waits until it serves, and Ctrl-C for that
+            while not restart.done():  # its thread would wait until the broker serves, and Ctrl-C for the thread
+                with contextlib.suppress(DemoUnavailable, OSError):
+                    os.kill(self.kafka.pid, signal.SIGKILL)
+                await asyncio.sleep(_STEP_S)
+            restart.exception()
             raise
         restart.result()
 

@@ -16,7 +16,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from bridge.continuity import Position
-from bridge.errors import KafkaFailure, NewerCheckpoint
+from bridge.errors import ClusterMismatch, KafkaFailure, NewerCheckpoint
 from bridge.kafka.refusals import AUTHORIZATION, failure, principal
 
 VERSION = 1
@@ -104,7 +104,7 @@ class Stored:
 
         Raises:
             NewerCheckpoint: one was written by a newer oddsbridge.
-            KafkaFailure: one isn't what the bridge writes.
+            ClusterMismatch: one isn't what the bridge writes.
         """
         stored = cls()
         for key, value in latest.items():
@@ -128,7 +128,7 @@ class Stored:
                 position = Position.decode(body["recent"])
                 self.checkpoints[name] = Checkpoint(position, body["instance"], body["serial"], body["written_ms"])
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise KafkaFailure(
+            raise ClusterMismatch(
                 f"the checkpoint {name!r} can't be read: {error!r}",
                 hint="something else writes to the checkpoints topic; give the bridge one of its own",
                 reason="bad-checkpoint",

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from aiokafka.client import collect_hosts
 from aiokafka.conn import create_conn
-from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.errors import AuthenticationFailedError, KafkaConnectionError, KafkaError
 from aiokafka.protocol.metadata import MetadataRequest
 
 PROBE_S: Final = 3.0
@@ -17,6 +17,11 @@ _CLOSED_BY_BROKER: Final = (
     "the broker closes the connection: the listener may speak another protocol than kafka.security.protocol, "
     "or want a client certificate"
 )
+
+_REFUSED: Final = (
+    "the broker refuses the token: its issuer, audience, subject or life isn't what the listener expects"
+)
+"""A broker says so in a challenge, which aiokafka takes for consent; what it then asks is answered with nothing."""
 
 
 async def trouble(options: Mapping[str, Any], brokers: Iterable[tuple[str, int]] = ()) -> tuple[str, Exception] | None:
@@ -44,11 +49,14 @@ async def _look(host: str, port: int, options: Mapping[str, Any]) -> Exception |
         async with asyncio.timeout(PROBE_S):
             connection = await create_conn(host, port, **options)
             try:
-                await connection.send(MetadataRequest([]))
+                answer = await connection.send(MetadataRequest([]))
             finally:
                 connection.close()
     except (KafkaError, OSError, ValueError, AssertionError) as error:
         return _clearer(error)
+    if not answer.brokers and options.get("sasl_mechanism") == "OAUTHBEARER":
+        refused: Exception = AuthenticationFailedError(_REFUSED)
+        return refused
     return None
 
 

@@ -18,6 +18,7 @@ from aiokafka.errors import (
     MessageSizeTooLargeError,
     ProducerClosed,
     RecordListTooLargeError,
+    TransactionalIdAuthorizationFailed,
     UnsupportedVersionError,
 )
 from aiokafka.producer.message_accumulator import BatchBuilder
@@ -102,6 +103,8 @@ class Producer:
 
     def failure(self, error: BaseException, doing: str) -> KafkaFailure:
         """What an error of this producer means for the shard; see `refusals.failure`."""
+        if isinstance(error, TransactionalIdAuthorizationFailed):  # it doesn't always say which
+            error = TransactionalIdAuthorizationFailed(self._settings["transactional_id"])
         return failure(error, doing, who=self._principal)
 
     def batch(self, limit: int) -> BatchBuilder:

@@ -116,6 +116,10 @@ verb.run = functools.partial(run, read=all_but_one)
 """
 
 
+LIMIT_S = 200
+"""A run takes a tenth of it; the bound only ends one that hangs, and shows what it printed."""
+
+
 class Demo:
     """`oddsbridge demo` on a short schedule, as a child process."""
 
@@ -157,7 +161,7 @@ class Demo:
 @contextlib.contextmanager
 def short_demo(*arguments: str, also: str = "") -> Iterator[Demo]:
     demo = Demo(*arguments, also=also)
-    limit = threading.Timer(100, demo.process.kill)  # before pytest's own limit, which would leave it running
+    limit = threading.Timer(LIMIT_S, demo.process.kill)  # before pytest's own limit, which would leave it running
     limit.start()
     try:
         yield demo
@@ -183,6 +187,7 @@ def readme_consumer(servers: str) -> str:
 
 
 @pytest.mark.kafka
+@pytest.mark.timeout(LIMIT_S + 30)
 def test_the_demo_counts_everything_and_keeps_running_until_ctrl_c() -> None:
     with short_demo("--keep") as demo:
         demo.read_until("runs on, until Ctrl-C")
@@ -224,6 +229,7 @@ def test_the_demo_counts_everything_and_keeps_running_until_ctrl_c() -> None:
 
 
 @pytest.mark.kafka
+@pytest.mark.timeout(LIMIT_S + 30)
 def test_the_demo_fails_when_one_record_is_dropped() -> None:
     with short_demo(also=DROPS_ONE) as demo:
         demo.read_until("act 4")
@@ -242,6 +248,7 @@ def test_the_demo_fails_when_one_record_is_dropped() -> None:
 
 
 @pytest.mark.kafka
+@pytest.mark.timeout(LIMIT_S + 30)
 def test_kill_9_of_the_demo_leaves_nothing_running() -> None:
     with short_demo() as demo:
         demo.read_until("streams up")
@@ -252,6 +259,7 @@ def test_kill_9_of_the_demo_leaves_nothing_running() -> None:
 
 
 @pytest.mark.kafka
+@pytest.mark.timeout(LIMIT_S + 30)
 def test_ctrl_c_while_kafka_starts_ends_it_in_order() -> None:
     with short_demo() as demo:
         demo.read_until("starting Apache Kafka")

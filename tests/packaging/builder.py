@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pip
+
 from tests.packaging.files import ROOT, in_context, stages
 
 NOT_HERE = ("PYTHONPATH", "PYTHONSAFEPATH", "VIRTUAL_ENV", "PYTHONHOME")
@@ -24,7 +26,9 @@ class Builder:
             (folder / name).mkdir(parents=True)
 
     def build(self) -> None:
-        self._run(f"{sys.executable} -m venv {self._folder}/python", self._folder)
+        self._run(f"{sys.executable} -m venv --without-pip {self._folder}/python", self._folder)
+        (site,) = (self._folder / "python").glob("lib/python3.*/site-packages")
+        shutil.copytree(Path(pip.__file__).parent, site / "pip")  # quicker than ensurepip
         for name in ("wheel", "environment"):
             for instruction in stages()[name]:
                 if instruction.word == "COPY":

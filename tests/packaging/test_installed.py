@@ -39,14 +39,19 @@ def test_it_checks_the_example(installed: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_every_module_of_the_checkout_is_in_the_wheel_and_nothing_else(installed: Path) -> None:
+def test_every_file_of_the_package_is_in_the_wheel_and_nothing_else(installed: Path) -> None:
     (site,) = installed.glob("lib/python3.*/site-packages")
-    there = {path.relative_to(site).as_posix() for path in (site / "bridge").rglob("*") if path.suffix != ".pyc"}
-    here = {path.relative_to(ROOT).as_posix() for path in (ROOT / "bridge").rglob("*") if path.suffix != ".pyc"}
-    names = {name for name in here if not name.endswith("__pycache__")}
-    assert {name for name in there if not name.endswith("__pycache__")} == names
-    assert not (site / "tests").exists()
+    there = _files(site)
+    assert there == _files(installed.parents[1] / "src")
     assert "bridge/demo/jars.sha256" in there, "data files too"
+    tracked = subprocess.run(["git", "ls-files", "bridge"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert {path for path in tracked.stdout.split() if (ROOT / path).exists()} <= there
+    assert not (site / "tests").exists()
+
+
+def _files(folder: Path) -> set[str]:
+    found = (path for path in (folder / "bridge").rglob("*") if path.is_file() and path.suffix != ".pyc")
+    return {path.relative_to(folder).as_posix() for path in found}
 
 
 def test_its_modules_are_compiled_since_it_may_not_do_so_itself(installed: Path) -> None:

@@ -67,11 +67,12 @@ async def foreign(servers: str, prefix: str) -> None:
         (narrow_state, widen_state, ["kafka-topics.sh", "--alter --topic {}odds-state --partitions 3"]),
         (two_shards, None, ["{}checkpoints has 2 partitions", "set kafka.shards = 2"]),
         (newer, None, ["'nba' has version 2", "run the version that wrote it, or a newer one"]),
+        (foreign, None, ["the checkpoint 'nba' can't be read", "give the bridge one of its own"]),
     ],
-    ids=["not-compacted", "locks-narrower", "state-narrower", "shards-differ", "newer-checkpoint"],
+    ids=["not-compacted", "locks-narrower", "state-narrower", "shards-differ", "newer-checkpoint", "not-a-checkpoint"],
 )
 async def test_what_is_wrong_with_the_cluster_stops_the_start(
-    own: EmbeddedKafka, unique: str, tmp_path: Path, wrong: Do, mend: Do | None, told: list[str]
+    own: EmbeddedKafka, unique: str, tmp_path: Path, *, wrong: Do, mend: Do | None, told: list[str]
 ) -> None:
     prefix = f"{unique}."
     await wrong(own.bootstrap_servers, prefix)
@@ -89,15 +90,3 @@ async def test_what_is_wrong_with_the_cluster_stops_the_start(
                 await mend(own.bootstrap_servers, prefix)
                 await bridge.start()
                 assert await bridge.stop() == 0
-
-
-async def test_somebody_elses_records_among_the_checkpoints_stop_the_start(
-    own: EmbeddedKafka, unique: str, tmp_path: Path
-) -> None:
-    await foreign(own.bootstrap_servers, f"{unique}.")
-    config = toml("http://127.0.0.1:9/api/v3", own.bootstrap_servers, unique, [NBA])
-    async with Bridge(tmp_path, config) as bridge:
-        await bridge.start(ready=False)
-        assert await bridge.wait(within=60) == CLUSTER
-        assert "the checkpoint 'nba' can't be read" in bridge.text
-        assert "give the bridge one of its own" in bridge.text

@@ -35,7 +35,7 @@ async def test_each_unknown_event_gets_a_topic_up_to_a_bound_and_then_is_a_dead_
         async with Bridge(tmp_path, config) as bridge:
             await bridge.start()
             for event in [*first, *late, *first[:3]]:
-                await control.emit(event, '{"entry_id":"@entry_id@","data":{"for":"%s"}}' % event[:20])
+                await control.emit(event, f'{{"entry_id":"@entry_id@","data":{{"for":"{event[:20]}"}}}}')
 
             async def dead() -> float:
                 return await bridge.sum("oddsbridge_dead_letters_total", 'reason="no-topic"')

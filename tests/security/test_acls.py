@@ -1,13 +1,13 @@
 """ACLs on: with the list that is documented everything works, and what is missing is named."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
 from bridge.config import Settings, load
 from bridge.kafka.acls import Acl, needed
-from bridge.simulator.control import Logged, SimulatorControl
+from bridge.simulator.control import SimulatorControl
 from bridge.simulator.options import SimulatorOptions
 from bridge.simulator.server import Simulator
 from tests.support.bridge import KEY, Bridge, toml
@@ -18,18 +18,21 @@ from tests.support.waiting import until
 
 pytestmark = pytest.mark.kafka
 
-STREAMS = [{"name": "nba", "feed": "odds", "sport": "basketball", "sportsbook": ["DraftKings"]}]
+STREAMS: list[Mapping[str, object]] = [
+    {"name": "nba", "feed": "odds", "sport": "basketball", "sportsbook": ["DraftKings"]}
+]
+UNKNOWN = "never-seen"
 PASSWORD = "a very-secret=pass,word"
 
 
-def settings_of(config: str, folder: Path) -> Settings:
+def settings_of(config: str, folder: Path, environment: Mapping[str, str] | None = None) -> Settings:
     file = folder / "settings.toml"
     file.write_text(config)
-    return load(file, {"ODDSBRIDGE_UPSTREAM__API_KEY": KEY})
+    return load(file, {"ODDSBRIDGE_UPSTREAM__API_KEY": KEY, **(environment or {})})
 
 
-def configuration(locked: SecureKafka, unique: str, base_url: str) -> str:
-    config = toml(base_url, locked.sasl_ssl, unique, STREAMS, kafka={"shards": 1})
+def configuration(locked: SecureKafka, unique: str, base_url: str, **sections: Mapping[str, object]) -> str:
+    config = toml(base_url, locked.sasl_ssl, unique, STREAMS, kafka={"shards": 1}, **sections)
     return config + section(username="bridge", password=PASSWORD, ca_file=locked.authority.certificate)
 
 
@@ -85,54 +88,57 @@ async def test_what_is_missing_is_named(locked: SecureKafka, unique: str, tmp_pa
             assert PASSWORD not in bridge.text
 
 
-async def finished(control: SimulatorControl) -> dict[str, list[Logged]]:
-    await until(control.channels, lambda rows: rows and all(row["ended"] for row in rows), within=60, what="the end")
-    return await control.logs()
+async def received(bridge: Bridge, entries: float, within: float = 40) -> None:
+    await until(lambda: bridge.sum("oddsbridge_entries_total"), lambda n: n >= entries, within=within, what="entries")
+
+
+async def assert_all_arrived(locked: SecureKafka, unique: str, bridge: Bridge, control: SimulatorControl) -> None:
+    """Stop upstream and then the bridge, and compare."""
+    await control.pause()
+    logs = await control.logs()
+    await received(bridge, sum(len(log) for log in logs.values()), within=60)
+    assert await bridge.stop() == 0
+    records = await read(locked.broker.bootstrap_servers, f"{unique}.")
+    known = [record for record in records if record.headers["event"] != UNKNOWN]
+    wanted = {name: [entry for entry in log if entry.event != UNKNOWN] for name, log in logs.items()}
+    assert_same(emitted(wanted), published(known))
+    assert_ordered(known)
+    unknown = [record.topic for record in records if record.headers["event"] == UNKNOWN]
+    assert unknown == [f"{unique}.event.{UNKNOWN}"] * sum(e.event == UNKNOWN for log in logs.values() for e in log)
 
 
 async def test_with_the_documented_list_everything_works(locked: SecureKafka, unique: str, tmp_path: Path) -> None:
-    async with Simulator(SimulatorOptions(rate=100.0, limit=200)) as simulator:
-        config = configuration(locked, unique, simulator.base_url).replace(
-            'format = "json"', 'format = "json"\nlevel = "debug"'
-        )
+    async with Simulator(SimulatorOptions(rate=500.0)) as simulator:
+        config = configuration(locked, unique, simulator.base_url, log={"level": "debug"})
         await locked.let_in("bridge", PASSWORD)
         await locked.allow("User:bridge", needed(settings_of(config, tmp_path)))
         async with Bridge(tmp_path, config) as bridge, SimulatorControl(simulator.base_url) as control:
             await bridge.start()
-            logs = await finished(control)
-            entries = sum(len(log) for log in logs.values())
-            await until(lambda: bridge.sum("oddsbridge_entries_total"), lambda n: n >= entries, within=30, what="all")
+            await received(bridge, 50)
+            await control.emit(UNKNOWN, '{"entry_id": "@entry_id@", "data": {"id": "x"}}')
+            await received(bridge, 100)
             pages = [await bridge.get(path) for path in ("/", "/readyz", "/metrics")]
-            assert await bridge.stop() == 0
-            assert bridge.lines()
+            await assert_all_arrived(locked, unique, bridge, control)
             for text in [bridge.text, *pages]:
+                assert text
                 assert PASSWORD not in text
                 assert "SaslAuthenticate" not in text
-    records = await read(locked.broker.bootstrap_servers, f"{unique}.")
-    assert_same(emitted(logs), published(records))
-    assert_ordered(records)
 
 
 async def test_a_permission_taken_away_blocks_and_given_back_goes_on(
     locked: SecureKafka, unique: str, tmp_path: Path
 ) -> None:
-    async with Simulator(SimulatorOptions(rate=20.0, limit=600)) as simulator:
+    async with Simulator(SimulatorOptions(rate=200.0)) as simulator:
         config = configuration(locked, unique, simulator.base_url)
         await locked.let_in("bridge", PASSWORD)
         acls = needed(settings_of(config, tmp_path))
         await locked.allow("User:bridge", acls)
         async with Bridge(tmp_path, config) as bridge, SimulatorControl(simulator.base_url) as control:
             await bridge.start()
-            await until(lambda: bridge.sum("oddsbridge_entries_total"), lambda n: n > 10, within=30, what="entries")
+            await received(bridge, 10)
             await locked.forbid("User:bridge", Acl("topic", f"{unique}.odds", "literal", "Write", ""))
             said = await trouble(bridge)
             assert f"allow Write on the topic {unique}.odds for User:bridge" in said
             await locked.allow("User:bridge", acls)
             await bridge.until_ready(within=60)
-            logs = await finished(control)
-            entries = sum(len(log) for log in logs.values())
-            await until(lambda: bridge.sum("oddsbridge_entries_total"), lambda n: n >= entries, within=30, what="all")
-            assert await bridge.stop() == 0
-    records = await read(locked.broker.bootstrap_servers, f"{unique}.")
-    assert_same(emitted(logs), published(records))
-    assert_ordered(records)
+            await assert_all_arrived(locked, unique, bridge, control)

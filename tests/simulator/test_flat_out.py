@@ -68,6 +68,7 @@ async def test_flat_out_moves_on_alone_at_its_idle_rate(start: Start) -> None:
         return bool(later["clients"] == 0 and later["made"] > channel["made"] + 50)
 
     await eventually(moved)
+    assert [c["status"] for c in await sim.control.connects()] == [200]
 
 
 async def test_flat_out_with_disorder_is_exact(start: Start) -> None:

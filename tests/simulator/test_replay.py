@@ -24,7 +24,7 @@ async def resumed(sim: Simulator, last_entry_id: str | None) -> AsyncIterator[Re
     async with reading(sim, last_entry_id=last_entry_id) as reader:
         await reader.read()
         await sim.control.emit("mark", "now", entry_id=None)
-        await reader.until(lambda: reader.frames[-1].event == "mark")
+        await reader.until(lambda: any(f.event == "mark" for f in reader.frames))
         yield reader
 
 

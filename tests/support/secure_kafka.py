@@ -3,10 +3,12 @@
 import asyncio
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
-from confluent_kafka.admin import (
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # it exports them without saying so
     AclBinding,
     AclBindingFilter,
     AclOperation,
@@ -26,8 +28,9 @@ from tests.support.certificates import Authority
 PLAIN_USERS = {"plain-user": "plain-password", "bridge": "plain-pass=of,bridge"}
 _LOGIN = "org.apache.kafka.common.security"
 _SCRAM = {"SCRAM-SHA-256": ScramMechanism.SCRAM_SHA_256, "SCRAM-SHA-512": ScramMechanism.SCRAM_SHA_512}
+_ALL: Any = None
 _ANY = AclBindingFilter(
-    ResourceType.ANY, None, ResourcePatternType.ANY, None, None, AclOperation.ANY, AclPermissionType.ANY
+    ResourceType.ANY, _ALL, ResourcePatternType.ANY, _ALL, _ALL, AclOperation.ANY, AclPermissionType.ANY
 )
 
 
@@ -82,6 +85,8 @@ class SecureKafka:
         properties["listener.name.locked.oauthbearer.sasl.jaas.config"] = (
             f"{_LOGIN}.oauthbearer.OAuthBearerLoginModule required;"
         )
+        # And it cuts connections that were let in by a token when the token expires, as cloud services do.
+        properties["listener.name.locked.oauthbearer.connections.max.reauth.ms"] = "60000"
         self.broker = EmbeddedKafka(properties=properties)
 
     def __enter__(self) -> "SecureKafka":
@@ -92,6 +97,10 @@ class SecureKafka:
     def __exit__(self, *_: object) -> None:
         del self._admin
         self.broker.stop()
+
+    async def restart(self) -> None:
+        """Kill the broker, and start it again."""
+        await asyncio.to_thread(self.broker.restart)
 
     async def let_in(self, user: str, password: str, mechanism: str = "SCRAM-SHA-512") -> None:
         """Make a SCRAM user, or change the password of one."""
@@ -123,6 +132,6 @@ def binding(principal: str, acl: Acl, permission: AclPermissionType = AclPermiss
     return AclBinding(kind, acl.name, ResourcePatternType[acl.pattern.upper()], principal, "*", operation, permission)
 
 
-async def _done(futures: dict[str, object]) -> None:
+async def _done(futures: Mapping[Any, Future[Any]]) -> None:
     for future in futures.values():
-        await asyncio.to_thread(future.result, 15)  # type: ignore[attr-defined]
+        await asyncio.to_thread(future.result, 15)

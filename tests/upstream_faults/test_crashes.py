@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 from bridge.demo.kafka import EmbeddedKafka
-from bridge.spellings import spellings
 from tests.support.waiting import until
+from tests.upstream_faults.leaks import assert_no_leak
 from tests.upstream_faults.scene import HOSTILE_KEY, odds, other, scene
 
 CRASHES = "oddsbridge_stream_crashes_total"
@@ -48,5 +48,4 @@ async def test_a_crash_stays_in_its_stream(kafka: EmbeddedKafka, unique: str, tm
     for name in ("healthy", "healthy-too"):
         assert len(outcome.connects[name]) == 1
     assert outcome.count("oddsbridge_connects_total", "neighbour") == 1
-    leaks = [(where, s) for where, text in everything.items() for s in spellings(HOSTILE_KEY) if s in text]
-    assert not leaks
+    assert_no_leak(everything, HOSTILE_KEY)

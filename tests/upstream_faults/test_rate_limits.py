@@ -40,7 +40,7 @@ async def _storm(kafka: EmbeddedKafka, unique: str, folder: Path, *, retry_after
         held = (await running.bridge.metrics())["oddsbridge_connect_hold_seconds"]
         assert 0 < held <= hold
         states = {stream["state"] for stream in (await running.bridge.ready())["streams"].values()}
-        assert states == {"streaming", "waiting", "backing-off"}
+        assert {"streaming", "waiting"} <= states <= {"streaming", "waiting", "backing-off"}
         await running.bridge.until_ready(within=90)
         assert await running.bridge.sum("oddsbridge_connects_total") == len(STREAMS)
         connects = sorted(await running.control.connects(), key=lambda row: float(row["at"]))

@@ -1,0 +1,87 @@
+"""A small OpticOdds for the checks: its lists, its streams' answers to a connect, and whatever a test bends in it."""
+
+import time
+from email.utils import formatdate
+from types import TracebackType
+from typing import Any, Self
+
+from aiohttp import web
+
+KEY = "demo-key"
+
+
+def item(name: str, **more: object) -> dict[str, Any]:
+    return {"id": name.lower().replace(" ", "_"), "name": name, **more}
+
+
+class FakeOpticOdds:
+    """Serves /sports, /leagues, /sportsbooks and streams; an async context manager.
+
+    Attributes:
+        lists: What each path lists; leagues by their sport.
+        licensed: The sports whose streams open.
+        ahead_s: By how much its clock is ahead.
+        answers: By path, a fixed answer in the place of the right one.
+        page: Items on a page.
+        requests: The path and query of each request, in order.
+    """
+
+    def __init__(self) -> None:
+        self.key = KEY
+        self.sports = [item("Basketball"), item("Soccer"), item("Baseball")]
+        self.leagues = {
+            "basketball": [item("NBA"), item("NCAAB"), item("Spain - ACB")],
+            "soccer": [item("England - Premier League")],
+        }
+        self.books = [item(name) for name in ("DraftKings", "FanDuel", "BetMGM", "Bet365", "Bet Rivers")]
+        self.licensed = {"basketball", "soccer"}
+        self.ahead_s = 0.0
+        self.answers: dict[str, web.Response] = {}
+        self.page = 2
+        self.requests: list[str] = []
+        self.keys: set[str | None] = set()
+
+    async def __aenter__(self) -> Self:
+        app = web.Application()
+        app.router.add_get("/api/v3/{path:.*}", self._answer)
+        app.on_response_prepare.append(self._stamp)
+        self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        host, port = self._runner.addresses[0][:2]
+        self.base_url = f"http://{host}:{port}/api/v3"
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._runner.cleanup()
+
+    async def _stamp(self, _: web.Request, response: web.StreamResponse) -> None:
+        response.headers["Date"] = formatdate(time.time() + self.ahead_s, usegmt=True)
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        path = request.match_info["path"]
+        self.requests.append(f"{path}?{request.query_string}".removesuffix("?"))
+        self.keys.add(request.headers.get("X-Api-Key"))
+        if path in self.answers:
+            fixed = self.answers[path]
+            return web.Response(status=fixed.status, body=fixed.body, headers=fixed.headers)
+        if request.headers.get("X-Api-Key") != self.key:
+            return web.json_response({"error": "Invalid or inactive API key"}, status=401)
+        if path.startswith("stream/"):
+            return await self._stream(request, path.split("/")[2])
+        lists = {"sports": self.sports, "sportsbooks": self.books}
+        found = self.leagues.get(request.query.get("sport", ""), []) if path == "leagues" else lists[path]
+        number = int(request.query.get("page", "1"))
+        part = found[(number - 1) * self.page : number * self.page]
+        return web.json_response({"data": part, "page": number, "has_more": number * self.page < len(found)})
+
+    async def _stream(self, request: web.Request, sport: str) -> web.StreamResponse:
+        if sport not in self.licensed:
+            text = f"{sport} is not enabled for your API key"
+            return web.json_response({"error": text}, status=400)
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        await response.write(b"retry: 5000\nevent: connected\ndata: ok go\n\n")
+        return response

@@ -1,0 +1,6 @@
+"""A pytest plugin: hypothesis stops at the first failure that it finds, instead of looking for the smallest."""
+
+from hypothesis import Phase, settings
+
+settings.register_profile("mutants", phases=(Phase.explicit, Phase.generate), database=None)
+settings.load_profile("mutants")

@@ -1,0 +1,137 @@
+"""The wrong bridges: exact replacements in the bridge's source, and the tests that must fail for each."""
+
+from dataclasses import dataclass
+
+KILL = "tests/e2e/test_kill.py"
+FEEDS = "tests/e2e/test_feeds.py"
+RULES = "tests/rules/"
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """One wrong bridge.
+
+    Attributes:
+        name: What is wrong with it.
+        file: The file, in the package.
+        right: Text that stands there exactly once.
+        wrong: What replaces it.
+        tests: Each of these must fail by itself.
+    """
+
+    name: str
+    file: str
+    right: str
+    wrong: str
+    tests: tuple[str, ...]
+
+
+WRONG = [
+    Wrong(
+        "the checkpoint is committed before the records",
+        "shard.py",
+        "                await self._writer.write(transaction)\n",
+        "                await self._writer.write(Round(transaction.serial, tail=transaction.tail))\n"
+        "                transaction.tail = []\n"
+        "                await self._writer.write(transaction)\n",
+        (RULES + "test_rounds.py", KILL),
+    ),
+    Wrong(
+        "there is no duplicate window",
+        "continuity.py",
+        "        known = _mark(event, entry_id) in self._known\n",
+        "        known = False\n",
+        (RULES + "test_continuity.py", RULES + "test_stream.py", KILL),
+    ),
+    Wrong(
+        "entries are let go before their commit is known",
+        "shard.py",
+        "            if result is Outcome.COMMITTED:\n                break\n            transaction.serial",
+        "            break\n            transaction.serial",
+        (RULES + "test_rounds.py",),
+    ),
+    Wrong(
+        "order isn't kept: a round's entries are written from its end",
+        "kafka/writer.py",
+        "for held in transaction.held:",
+        "for held in reversed(transaction.held):",
+        (RULES + "test_writer.py", FEEDS),
+    ),
+    Wrong(
+        "a checkpoint has the live position, not the committed one",
+        "positions.py",
+        "return self._committed[stream].copy()",
+        "return self._committed[stream]",
+        (RULES + "test_rounds.py",),
+    ),
+    Wrong(
+        "checkpoints that were aborted are read",
+        "kafka/checkpoints.py",
+        'isolation_level="read_committed"',
+        'isolation_level="read_uncommitted"',
+        (KILL,),
+    ),
+    Wrong(
+        "a round whose answer was lost is always sent again",
+        "kafka/ownership.py",
+        "    return Outcome.COMMITTED if ours in found.values() else Outcome.NOT_COMMITTED",
+        "    return Outcome.NOT_COMMITTED",
+        (RULES + "test_ownership.py", RULES + "test_rounds.py"),
+    ),
+    Wrong(
+        "a first checkpoint by another instance is overlooked",
+        "positions.py",
+        "if name in found else None for name in self._streams",
+        "for name in self._streams if name in found",
+        (RULES + "test_rounds.py",),
+    ),
+    Wrong(
+        "it commits although a batch failed",
+        "kafka/writer.py",
+        "    _raise_failures(sent)\n\n\nasync def _ship",
+        "\n\nasync def _ship",
+        (RULES + "test_writer.py",),
+    ),
+    Wrong(
+        "an entry inherits the id of the one before",
+        "entries.py",
+        "    return EntryId.parse(event.own_id) if event.own_id else None",
+        "    return EntryId.parse(event.id) if event.id else None",
+        (RULES + "test_stream.py",),
+    ),
+    Wrong(
+        "ids are compared as text",
+        "continuity.py",
+        "            insort(self._top, mark)\n",
+        "            insort(self._top, mark, key=str)\n",
+        (RULES + "test_continuity.py",),
+    ),
+    Wrong(
+        "a lower id is taken for a duplicate",
+        "continuity.py",
+        "        known = _mark(event, entry_id) in self._known\n",
+        "        known = self.position.highest is not None and entry_id <= self.position.highest\n",
+        (RULES + "test_continuity.py",),
+    ),
+    Wrong(
+        "a replay is asked from the highest id, so late entries are lost",
+        "continuity.py",
+        "self.position.highest, self.position.resume_from\n",
+        "self.position.highest, self.position.highest\n",
+        (RULES + "test_continuity.py",),
+    ),
+    Wrong(
+        "the culprit isn't looked for alone",
+        "burial.py",
+        "        if len(batch.records) == 1:",
+        "        if len(batch.records) <= 2:",
+        (RULES + "test_burial.py",),
+    ),
+    Wrong(
+        "reading goes on while the buffer is full",
+        "stream.py",
+        "                    await self._buffer.room()\n",
+        "",
+        (RULES + "test_stream.py",),
+    ),
+]
