@@ -2,9 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+DOCS := .venv/.docs
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types check mutants lock clean
+.PHONY: help demo test lint types docs wheel check mutants lock clean
 
 help: ## print these verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -20,8 +21,13 @@ $(READY): requirements/dev.txt pyproject.toml
 demo: $(READY) ## a real Kafka, a simulated OpticOdds and the daemon: kill it, and count what arrived
 	@$(BIN)/oddsbridge demo
 
-test: $(READY) ## all tests, against the embedded Kafka
-	@$(BIN)/python -m pytest
+# The tests import `bridge` from the wheel, also in the processes that they start: it comes first on PYTHONPATH, and with
+# PYTHONSAFEPATH no working directory comes before that. `.venv/bin/python -m pytest` runs them against the checkout.
+test: $(READY) ## all tests, of the wheel that users install, against the embedded Kafka
+	@site=$$(mktemp -d) && trap 'rm -rf "$$site"' EXIT && \
+	$(BIN)/python -m hatchling build -t wheel -d "$$site" >/dev/null && \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-index --no-deps --target "$$site/installed" "$$site"/*.whl && \
+	WHEEL_UNDER_TEST="$$site/installed" PYTHONPATH="$$site/installed:$(CURDIR)" PYTHONSAFEPATH=1 $(BIN)/python -m pytest -o pythonpath=
 
 lint: $(READY) ## style: ruff's rules and format
 	@$(BIN)/ruff check .
@@ -29,6 +35,16 @@ lint: $(READY) ## style: ruff's rules and format
 
 types: $(READY) ## mypy --strict
 	@$(BIN)/mypy
+
+$(DOCS): requirements/docs.txt $(READY)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/docs.txt
+	@touch $@
+
+docs: $(DOCS) ## docs/ as a site, in build/site; a link that leads nowhere is an error
+	@$(BIN)/properdocs build --quiet
+
+wheel: $(READY) ## the wheel, in dist/
+	@$(BIN)/python -m hatchling build -t wheel
 
 check: lint types test ## all of it
 
@@ -39,7 +55,9 @@ lock: $(READY) ## pin every dependency again, with hashes
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	@CUSTOM="--quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command"; \
 	$(BIN)/uv pip compile pyproject.toml --extra demo --extra dev $$CUSTOM "make lock" -o requirements/dev.txt --upgrade && \
-	$(BIN)/uv pip compile pyproject.toml -c requirements/dev.txt $$CUSTOM "make lock" -o requirements/run.txt
+	$(BIN)/uv pip compile pyproject.toml -c requirements/dev.txt $$CUSTOM "make lock" -o requirements/run.txt && \
+	$(BIN)/uv pip compile pyproject.toml -c requirements/dev.txt --extra docs $$CUSTOM "make lock" -o requirements/docs.txt && \
+	echo "hatchling" | $(BIN)/uv pip compile - -c requirements/dev.txt $$CUSTOM "make lock" -o requirements/build.txt
 
 clean: ## remove what the other verbs made
 	@rm -rf .venv dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from bridge.entries import Reject
 from bridge.kafka.batches import Batch
 from bridge.kafka.topics import Existing
-from bridge.records import Held, Record, dead_letter
+from bridge.records import Held, Record, cut_again, dead_letter
 
 _ROOM = 1_024
 """Bytes that a record's key, headers and batch may take beside its value."""
@@ -55,23 +55,31 @@ class Burial:
             key=reject.key,
             payload=reject.value,
             size=reject.size,
-            limit=self._topics()[self._topic].max_message_bytes
-            - _ROOM
-            - sum(len(name) + len(value) for name, value in held.headers),
+            limit=self._limit(held),
         )
 
+    def _limit(self, held: Held) -> int:
+        """Bytes that the value of one of an entry's dead letters may have."""
+        most = self._topics()[self._topic].max_message_bytes
+        return most - _ROOM - sum(len(name) + len(value) for name, value in held.headers)
+
     def too_large(self, taken: list[Held]) -> None:
-        """Bury what its topic wouldn't take even alone in a batch."""
+        """Bury what its topic wouldn't take even alone in a batch; dead letters themselves are cut again."""
         topics = self._topics()
         smallest = min(topic.max_message_bytes for topic in topics.values()) - _ROOM
         for held in taken:
-            if held.size > smallest:
-                self.bury(
-                    held,
-                    "too-large",
-                    "larger than its topic's max.message.bytes",
-                    lambda record: not self._fits(record, topics[record.topic].max_message_bytes),
-                )
+            if held.size <= smallest and not held.dead:
+                continue
+            self.bury(
+                held,
+                "too-large",
+                "larger than its topic's max.message.bytes",
+                lambda record: not self._fits(record, topics[record.topic].max_message_bytes),
+            )
+            limit = self._limit(held)
+            for n, record in enumerate(held.records):
+                if record.topic == self._topic and len(record.value) > limit:
+                    held.records[n] = cut_again(record, limit)
 
 
 def halve(refused: list[Batch], alone: dict[int, int]) -> set[int]:

@@ -13,7 +13,7 @@
     └── KafkaFailure           Kafka, or the way to it
         ├── ClusterMismatch    topics or settings are not as the bridge needs them (exit 3)
         ├── NewerCheckpoint    written by a newer oddsbridge (exit 3)
-        ├── Unpublishable      Kafka refuses for a reason that isn't the record's (ACL, policy, clock)
+        ├── Unpublishable      Kafka refuses for a reason that isn't the record's: ACL, policy, clock (exit 3)
         ├── RecordsRefused     a batch was refused because of what is in it
         ├── CommitUnknown      a transaction failed; whether it committed is read from the topic
         ├── Superseded         somebody else wrote for this shard's streams: begin again from its checkpoints

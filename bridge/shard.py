@@ -271,12 +271,12 @@ class Shard:
 
     def _search(self, transaction: Round, refusal: RecordsRefused) -> bool:
         """Find what was refused: by the topics' limits as they are now, else by halves. Returns whether it got on."""
-        before = sum(sum(held.dead.values()) for held in transaction.held), dict(transaction.alone)
+        before = [record for held in transaction.held for record in held.records], dict(transaction.alone)
         self._burial.too_large(transaction.held)
         culprits = halve(refusal.refused, transaction.alone)
         for held in transaction.held:
             self._burial.bury(held, "refused", refusal.message, lambda record: id(record) in culprits)
-        return before != (sum(sum(held.dead.values()) for held in transaction.held), transaction.alone)
+        return before != ([record for held in transaction.held for record in held.records], transaction.alone)
 
     def _count(self, taken: list[Held], seconds: float, how: str) -> None:
         written: dict[str, list[int]] = {}

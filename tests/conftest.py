@@ -1,13 +1,23 @@
 """What the tests share: one embedded Kafka for all of them, and names that nobody else uses."""
 
+import os
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+import bridge
 from bridge.demo.jars import fetch_jars
 from bridge.demo.kafka import EmbeddedKafka
 from bridge.errors import DemoUnavailable
+
+
+def pytest_configure() -> None:
+    """`make test` names the folder of the wheel that it installed: the checkout must not stand in for it."""
+    wheel = os.environ.get("WHEEL_UNDER_TEST")
+    if wheel and not Path(bridge.__file__).is_relative_to(wheel):
+        raise pytest.UsageError(f"the tests would run against {bridge.__file__}, not against the wheel in {wheel}")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -13,6 +13,8 @@ FORBIDDEN: Final = frozenset({29, 31})
 """Kafka's codes for what isn't allowed on a topic, or on the cluster."""
 
 _UNKNOWN_TOPIC: Final = 3
+_LEADER_MISSING: Final = 5
+_EXISTS: Final = 36
 
 
 @dataclass(slots=True)
@@ -34,12 +36,19 @@ class Facts:
         there = {}
         for topic in plan:
             layout = self.layouts.get(topic.name)
-            if layout is None or layout.error or not layout.replicas:
+            if layout is None or layout.error not in {0, _LEADER_MISSING} or not layout.replicas:
                 continue
             described = self.described.get(topic.name)
             settings = described.settings if described is not None and not described.error else None
             there[topic.name] = Found(len(layout.replicas), min(layout.replicas), layout.leaderless, settings)
         return there
+
+    def unsettled(self) -> bool:
+        """Whether a topic was made so lately that not every broker knows it, or its leaders, yet."""
+        return any(
+            layout.leaderless or (layout.error == _UNKNOWN_TOPIC and self.would.get(name, (0, ""))[0] == _EXISTS)
+            for name, layout in self.layouts.items()
+        )
 
     def hidden(self, name: str) -> bool:
         """Whether this client may not even see the topic."""

@@ -12,9 +12,10 @@ from bridge.check.reach import reach, servers_of, told
 from bridge.check.topics import Difference, Found, differences
 from bridge.check.transactions import name_of
 from bridge.config import Settings
-from bridge.errors import KafkaFailure
+from bridge.errors import KafkaFailure, Unpublishable
 from bridge.kafka.cluster import Cluster
 from bridge.kafka.plan import topic_sets, topics_of
+from bridge.kafka.refusals import failure
 from bridge.kafka.topics import Topic
 
 
@@ -56,13 +57,17 @@ async def take(settings: Settings, options: Mapping[str, Any]) -> Inventory:
 
     Raises:
         KafkaFailure: It can't be asked.
+        Unpublishable: It doesn't let the bridge in.
     """
     kafka, plan = settings.kafka, topics_of(settings)
     outcomes = await reach(options, servers_of(kafka.bootstrap_servers))
     good = [server for server, error in outcomes.items() if error is None]
     if not good:
         server, error = next((server, error) for server, error in outcomes.items() if error is not None)
-        raise KafkaFailure(f"{server}: {told(error)[0]}", hint=told(error)[1], reason="unreachable")
+        text, fix = told(error)
+        if failure(error, "connecting").heals:
+            raise KafkaFailure(f"{server}: {text}", hint=fix, reason="unreachable")
+        raise Unpublishable(f"{server}: {text}", hint=fix, reason="refused")
     planned = [topic.name for topic in plan]
     async with Conversation({**options, "bootstrap_servers": ",".join(good)}) as cluster:
         brokers = cluster.brokers()

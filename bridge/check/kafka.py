@@ -4,6 +4,7 @@ Nothing is published, no topic is made, and no owner of a shard notices.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any, Final
@@ -26,6 +27,9 @@ from bridge.kafka.topics import DATA, Topic
 
 READ_S: Final = 6.0
 """Seconds that reading one shard's checkpoints may take."""
+
+SETTLE_S: Final = 3.0
+"""Seconds that topics which were made just now are given until every broker knows them."""
 
 MOST_READ: Final = 8
 """Shards whose checkpoints are read; the permission is one for all of them."""
@@ -107,13 +111,17 @@ class KafkaQuestions:
     async def _ask_topics(self, cluster: Conversation, replication: int) -> None:
         names = [topic.name for topic in self._plan]
         probes = [Topic(name, "event", "", self._kafka.partitions, DATA) for name in self._events]
-        self._facts = Facts(
-            *await asyncio.gather(
+        end = time.monotonic() + SETTLE_S
+        while True:
+            answers = await asyncio.gather(
                 cluster.layouts([*names, *self._events]),
-                cluster.settings(names),
+                cluster.settings([*names, *self._events]),
                 cluster.would_make([*self._plan, *probes], replication),
             )
-        )
+            self._facts = Facts(*answers)
+            if not self._facts.unsettled() or time.monotonic() > end:
+                return
+            await asyncio.sleep(0.1)
 
     def _judge_replication(self, brokers: int, factor: int) -> None:
         if factor > brokers:

@@ -83,9 +83,9 @@ def _denied(acl: Acl, denied: Sequence[str], events: Collection[str], there: Col
     if all(name in events for name in denied):
         level = Level.WARNING
         text += ": an event that nobody has seen before would go to the dead letters"
-    elif acl.operation == "Create" and all(name in there for name in denied):
+    elif acl.operation == "Create" and all(name in there or name in events for name in denied):
         level = Level.WARNING
-        text += ", which are there; but the topic of an unknown event could not be made"
+        text += "; all that are planned are there, but the topic of an unknown event could not be made"
     about = f"{acl.resource_type} {acl.name}{'*' * (acl.pattern == 'prefixed')}"
     return _finding(acl.operation, about, level, text, fix)
 

@@ -1,6 +1,7 @@
 """Which servers let this client in, and what is wrong with those that don't."""
 
 import asyncio
+import re
 import socket
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -72,4 +73,5 @@ def told(error: Exception) -> tuple[str, str]:
         return f"no answer within {PROBE_S:g} s", hint
     known = failure(error, "connecting")
     text = known.message.removeprefix("Kafka refuses: ").removeprefix("connecting: ")
-    return text.replace("KafkaConnectionError: ", ""), known.hint or "check [kafka.security] against the listener"
+    text = re.sub(r"^(Kafka)?Connection(Reset)?Error:? ", "", text)
+    return text, known.hint or "check [kafka.security] against the listener"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from enum import IntEnum
 
-from bridge.errors import ClusterMismatch, ConfigError, NewerCheckpoint, OddsbridgeError, OwnedElsewhere
+from bridge.errors import ClusterMismatch, ConfigError, NewerCheckpoint, OddsbridgeError, OwnedElsewhere, Unpublishable
 
 
 class Exit(IntEnum):
@@ -22,7 +22,7 @@ MEANING: Mapping[Exit, str] = {
     Exit.OK: "all went well",
     Exit.FAILED: "it failed: an outage that lasted, or an error nobody foresaw",
     Exit.CONFIGURATION: "the configuration or the command line can't be used",
-    Exit.CLUSTER: "Kafka's topics or settings aren't as the bridge needs them",
+    Exit.CLUSTER: "Kafka refuses the bridge, or its topics or settings aren't as the bridge needs them",
     Exit.OWNED_ELSEWHERE: "another instance owns the work",
     Exit.UPSTREAM: "OpticOdds refuses, can't be reached, or doesn't know a name (check)",
     Exit.INTERRUPTED: "interrupted by the keyboard",
@@ -32,6 +32,7 @@ _CODES: Mapping[type[OddsbridgeError], Exit] = {
     ConfigError: Exit.CONFIGURATION,
     ClusterMismatch: Exit.CLUSTER,
     NewerCheckpoint: Exit.CLUSTER,
+    Unpublishable: Exit.CLUSTER,
     OwnedElsewhere: Exit.OWNED_ELSEWHERE,
 }
 

@@ -1,7 +1,8 @@
 """`oddsbridge topics`: the topics that a configuration needs against those that the cluster has."""
 
 import asyncio
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -20,6 +21,9 @@ from bridge.config import Settings, load
 from bridge.kafka.connection import Access
 from bridge.kafka.topics import Topic
 
+SETTLE_S = 5.0
+"""Seconds that the brokers are given to show what was done."""
+
 
 def topics(
     *,
@@ -36,7 +40,8 @@ def topics(
     with --alter the settings of the compacted topics become those of the plan. Partition counts are never changed:
     the keys would move. The API key isn't needed.
 
-    Exit codes: 0 all is as planned, 3 something differs and was not mended; 1 Kafka can't be asked.
+    Exit codes: 0 all is as planned, 3 something differs and was not mended, or Kafka doesn't let the bridge in;
+    1 Kafka can't be reached.
 
     \b
     Example:
@@ -84,10 +89,20 @@ async def _tend(settings: Settings, *, create: bool, change: bool) -> tuple[Inve
         refused = await alter(options, to_set)
         done.failed += [f"{name} can't be altered: {why}" for name, why in refused.items()]
         done.altered = {name: changes for name, changes in to_set.items() if name not in refused}
-    if wanted or to_set:
+    end = time.monotonic() + SETTLE_S
+    while wanted or to_set:
         inventory = await take(settings, options)
+        if _settled(inventory, done, wanted) or time.monotonic() > end:
+            break
+        await asyncio.sleep(0.1)
     done.made = [topic for topic in wanted if topic.name in inventory.found]
     return inventory, done
+
+
+def _settled(inventory: Inventory, done: Done, wanted: Sequence[Topic]) -> bool:
+    """Whether the brokers show what was done: they learn of it from the controller, a moment later."""
+    behind = any(name in done.altered for name in alterations(inventory.differing))
+    return not behind and (bool(done.failed) or all(topic.name in inventory.found for topic in wanted))
 
 
 def _states(inventory: Inventory) -> dict[str, str]:

@@ -64,7 +64,7 @@ def tick(
     """
     up = sum(stream["state"] == "streaming" for stream in report.get("streams", {}).values())
     last = "none yet" if newest is None else f"{newest[0]}-{newest[1]}, {max(now_s - newest[0] / 1000, 0):.1f} s old"
-    return f"{seconds:4.0f} s   {up}/{streams} streams up   {odds_s:5,.0f} odds/s in Kafka   last entry {last}"
+    return f"{seconds:4.0f} s   {up}/{streams} streams up   {odds_s:6,.0f} odds/s in Kafka   last entry {last}"
 
 
 def sample(record: Seen) -> list[str]:

@@ -47,6 +47,7 @@ class Connection:
         self.channel = channel
         self.sent = 0
         """Bytes of the body so far."""
+        self._handed = 0  # the same, with what is being written now: nobody knows how much of that arrives
         self.opened = time.time()
         self.one_byte = False
         self.crlf = False
@@ -148,13 +149,17 @@ class Connection:
         if now >= self._ping_at:
             self._ping_at = now + self._options.ping_s
             await self._send(b"event: ping%b%b\n\n" % (self._retry(), iso(time.time(), z=True).encode()))
-        out = self._collect()
+        out, ordinals = self._collect()
         if out:
             data = b"".join(out)
             if self._inside is not None:
                 fault, self._inside = self._inside, None
                 self._cut(self.sent + len(data) // 2, fault.kind, fault.how, fault.seconds)
-            await self._send(data)
+            begin = self._handed
+            try:
+                await self._send(data)
+            finally:
+                self._mark(ordinals, len(data), self._handed - begin)
             await asyncio.sleep(0)
         elif not await self._send_injected():
             with contextlib.suppress(TimeoutError):
@@ -175,9 +180,25 @@ class Connection:
         else:
             self._cursor += 1
 
-    def _collect(self) -> list[bytes]:
-        """Frames of the next entries, up to a chunk; stops before an injected one."""
+    def _mark(self, ordinals: list[int], size: int, handed: int) -> None:
+        """These entries, of so many bytes, were sent, if as many were handed to the socket; else those that were."""
+        log, retry = self.channel.log, self._retry()
+        if handed >= size and not self.crlf:
+            for n in ordinals:
+                log.mark(n)
+            return
+        for n in ordinals:
+            frame: list[bytes] = []
+            log.write(n, frame, retry)
+            handed -= sum(map(len, frame)) + (b"".join(frame).count(b"\n") if self.crlf else 0)
+            if handed < 0:
+                break
+            log.mark(n)
+
+    def _collect(self) -> tuple[list[bytes], list[int]]:
+        """Frames of the next entries, up to a chunk, and their ordinals; stops before an injected one."""
         log, retry, out, size = self.channel.log, self._retry(), list[bytes](), 0
+        ordinals: list[int] = []
         while size < _CHUNK and (n := self._next()) is not None:
             if n < log.oldest and not log.bodies[n].shared:
                 # The client is so slow that what it should get is gone.
@@ -186,11 +207,12 @@ class Connection:
             if n in log.ids or isinstance(log.bodies[n], Injected):
                 break
             log.write(n, out, retry)
+            ordinals.append(n)
             size += log.bodies[n].size
             self._pass()
             if self._inside is not None:
                 break
-        return out
+        return out, ordinals
 
     async def _send_injected(self) -> bool:
         """Send the next entry, one that `_collect` stopped at; False if there is none."""
@@ -205,8 +227,14 @@ class Connection:
         if self._inside is not None:
             fault, self._inside = self._inside, None
             self._cut(self.sent + body.size // 2, fault.kind, fault.how, fault.seconds)
+        begin, size = self._handed, 0
         for piece in body.pieces(wire_id, self._retry(), entry_id):
-            await self._send(piece)
+            size += len(piece) + (piece.count(b"\n") if self.crlf else 0)
+            try:
+                await self._send(piece)
+            finally:
+                if piece == b"\n\n" and self._handed - begin >= size:
+                    log.mark(n)
         return True
 
     async def _send(self, data: bytes) -> None:
@@ -228,10 +256,12 @@ class Connection:
             return
         if self.one_byte:
             for n in range(len(data)):
+                self._handed += 1
                 await self._response.write(data[n : n + 1])
                 self.sent += 1
                 await asyncio.sleep(0)
             return
+        self._handed += len(data)
         await self._response.write(data)
         self.sent += len(data)
 

@@ -73,6 +73,17 @@ class SimulatorControl:
         found: list[dict[str, Any]] = await self._call("GET", "connects")
         return found
 
+    async def requests(self) -> list[dict[str, Any]]:
+        """Every REST request: at (epoch seconds), path, params without the key, status, ms, faults."""
+        found: list[dict[str, Any]] = await self._call("GET", "requests")
+        return found
+
+    async def unsent(self, channel: str) -> list[int]:
+        """Ordinals of a channel that were emitted and that no connection was sent whole."""
+        raw = await self._raw("GET", "unsent", params={"channel": channel})
+        found: list[int] = orjson.loads(raw)
+        return found
+
     async def board(self, sport: str, **style: str) -> dict[str, tuple[bool, bytes]]:
         """The board now: odd id → whether it is locked, and its bytes."""
         raw = await self._raw("GET", "board", params={"sport": sport, **style})
@@ -121,7 +132,7 @@ class SimulatorControl:
         await self._call("POST", "rate", {"rate": rate, **({} if limit is None else {"limit": limit}), **where})
 
     async def settings(self, **settings: object) -> None:
-        """Change key, replay, replay_by, window_s, ping_s, retry_ms, connect_limit, retry_after_s, idle_rate."""
+        """Change what can be changed while it runs: docs/simulator.md has the list."""
         await self._call("POST", "settings", settings)
 
     async def _call(self, method: str, path: str, body: Mapping[str, object] | None = None) -> Any:

@@ -9,11 +9,13 @@ from aiohttp import web
 
 from bridge.simulator.channel import Channel
 from bridge.simulator.connection import Connection
-from bridge.simulator.faults import ACTIONS, INJECTIONS, Count, Fault, Faults, Positive, Where
+from bridge.simulator.faults import ACTIONS, INJECTIONS, REST, Count, Fault, Faults, Positive, Where
 from bridge.simulator.injections import plain
 from bridge.simulator.log import Ids
 from bridge.simulator.options import SimulatorOptions
 from bridge.simulator.oracle import json_answer
+from bridge.simulator.pages import Paging
+from bridge.simulator.rest_answers import ENDPOINTS
 from bridge.simulator.streams import Streams
 from bridge.simulator.world import World
 
@@ -36,6 +38,12 @@ class _Settings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     connect_window_s: Positive | None = None
     retry_after_s: Count | None = None
     idle_rate: Positive | None = None
+    rest_limit: Count | None = None
+    rest_window_s: Annotated[float, msgspec.Meta(gt=0)] | None = None
+    rest_retry_after: bool | None = None
+    paging: Paging | None = None
+    snapshot_by_league: bool | None = None
+    history_s: Positive | None = None
 
 
 class _Emit(Where, kw_only=True):
@@ -96,6 +104,8 @@ class Controls:
 
     async def _add_fault(self, request: web.Request) -> web.Response:
         fault = await _read(request, Fault)
+        if problem := _problem(fault):
+            return json_answer({"error": problem}, status=400)
         limited = fault.times is not None or fault.for_s is not None
         if fault.kind in ACTIONS and not limited:
             return json_answer({"id": 0, "connections": self._apply_now(fault)})
@@ -212,6 +222,17 @@ class Controls:
         for connection in self._streams.connections.values():
             connection.wake()
         return json_answer({})
+
+
+def _problem(fault: Fault) -> str | None:
+    """Why a fault would never happen, if that is certain."""
+    if fault.kind not in REST:
+        return "path is for faults of the REST side" if fault.path is not None else None
+    if fault.channel is not None:
+        return "a fault of the REST side has no channel"
+    if fault.path is not None and fault.path not in ENDPOINTS:
+        return f"path must be one of {', '.join(ENDPOINTS)}"
+    return None
 
 
 async def _read(request: web.Request, what: type[_T]) -> _T:

@@ -16,10 +16,17 @@ Kind = Literal[
     "duplicates", "reorder",
     "malformed", "no-odd-id", "no-id", "oversized", "unknown",
     "one-byte", "crlf",
+    "rest-refuse", "rest-slow", "rest-tear", "rest-malformed",
+    "shift", "empty", "unlicensed", "half-board", "stale",
 ]  # fmt: skip
 How = Literal["close", "reset", "eof"]
 ACTIONS: tuple[Kind, ...] = ("tear", "eof", "stall")
 INJECTIONS: tuple[Kind, ...] = ("malformed", "no-odd-id", "no-id", "oversized", "unknown")
+REST: tuple[Kind, ...] = (
+    "rest-refuse", "rest-slow", "rest-tear", "rest-malformed",
+    "shift", "empty", "unlicensed", "half-board", "stale",
+)  # fmt: skip
+"""Those that touch REST answers; all others touch streams."""
 
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Positive = Annotated[float, msgspec.Meta(ge=0)]
@@ -50,16 +57,23 @@ class Fault(Where, kw_only=True):
     for_s: Positive | None = None
     times: Count | None = None
 
+    path: str | None = None
+    """REST: below the base path, such as /fixtures/odds; None is every path."""
+    sportsbook: str | None = None
+    """half-board: whose odds are missing."""
+    effect: Literal["missed", "doubled"] = "missed"
+    """shift: what becomes of the row at the page's edge."""
+
     at: Count | None = None
-    """tear, eof, stall: the byte of the body."""
+    """tear, eof, stall, rest-tear: the byte of the body; shift: from which page on."""
     after: Count | None = None
     """tear, eof, stall: bytes from here."""
     inside: bool = False
-    """tear, eof, stall: in the middle of the next data event."""
+    """tear, eof, stall: in the middle of the next data event; rest-slow: in the middle of the body."""
     how: How = "close"
-    """tear, drop, max-age: end of the TCP stream, a reset, or a clean end of the body."""
+    """tear, drop, max-age, rest-tear: end of the TCP stream, a reset, or a clean end of the body."""
     seconds: Positive | None = None
-    """stall, slow-connect: how long; a stall without it lasts until it is cleared."""
+    """stall, slow-connect, rest-slow: how long; a stall without it lasts until it is cleared. stale: how old."""
     every_s: Positive | None = None
     """drop: again and again."""
     min_s: Positive = 1500.0
@@ -73,7 +87,8 @@ class Fault(Where, kw_only=True):
     content_type: str | None = None
 
     p: Share | None = None
-    """duplicates, reorder: share of the entries; injections: share of entries that bring one along."""
+    """duplicates, reorder: share of the entries; injections: share of entries that bring one along; half-board: share
+    of the odds that are missing."""
     distance: Count = 8
     """duplicates, reorder: the most entries that come between."""
     bytes: Count = 64 * 2**20

@@ -37,6 +37,8 @@ class Log:
         self.bodies: list[Body] = []
         self.flags: dict[int, tuple[str, ...]] = {}
         self.ids: dict[int, Ids] = {}
+        self.sent = bytearray()
+        """1 at each ordinal that some connection was sent whole; may end before the log does."""
         self.oldest = 0
         """The first ordinal whose body is still there."""
         self._wire_shift = wire_shift
@@ -57,6 +59,16 @@ class Log:
             if self._held > self._retain:
                 self._drop()
         return len(self.bodies) - 1
+
+    def mark(self, n: int) -> None:
+        """Some connection was sent this entry."""
+        if n >= len(self.sent):
+            self.sent.extend(bytes(len(self.bodies) - len(self.sent)))
+        self.sent[n] = 1
+
+    def unsent(self) -> list[int]:
+        """Ordinals that no connection was sent."""
+        return [n for n in range(len(self.bodies)) if n >= len(self.sent) or not self.sent[n]]
 
     def _drop(self) -> None:
         while self._held > self._retain and self.oldest < len(self.bodies) - 1:

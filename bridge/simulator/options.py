@@ -50,6 +50,19 @@ class SimulatorOptions:
     retry_after_s: int | None = None
     """`Retry-After` on that 429, in seconds; None sends none."""
 
+    rest_limit: int = 2_500
+    """REST requests in `rest_window_s` before 429; 0 is no limit."""
+    rest_window_s: float = 15.0
+    """The windows lie end to end and begin at multiples of it."""
+    rest_retry_after: bool = True
+    """Whether that 429 says in `Retry-After` when the window ends."""
+    paging: Literal["has_more", "total_pages", "cursor"] = "has_more"
+    """How a page says that there is another: as upstream does, as it did, or with a cursor beside `has_more`."""
+    snapshot_by_league: bool = False
+    """Whether `/fixtures/odds` answers without any id, as the vendor's guide says; observed is 400."""
+    history_s: float = 30.0
+    """How far back a stale snapshot reaches, in seconds."""
+
     fixtures: int = 6
     """Fixtures on the board for each league."""
     life: int = 300

@@ -33,6 +33,7 @@ class Oracle:
         return [
             web.get("/_sim/channels", self._channels),
             web.get("/_sim/log", self._log),
+            web.get("/_sim/unsent", self._unsent),
             web.get("/_sim/connects", self._connects),
             web.get("/_sim/board", self._board),
             web.get("/_sim/trap", self._trap),
@@ -69,6 +70,12 @@ class Oracle:
             await response.write(chunk)
         await response.write_eof()
         return response
+
+    async def _unsent(self, request: web.Request) -> web.Response:
+        channel = self._world.channels.get(request.query.get("channel", ""))
+        if channel is None:
+            return json_answer({"error": "no such channel"}, status=404)
+        return json_answer(channel.log.unsent())
 
     async def _connects(self, _: web.Request) -> web.Response:
         return json_answer([connect.row() for connect in self._streams.connects.all])

@@ -119,32 +119,43 @@ def parse(feed: str, sport: str, query: MultiMapping[str], sports: Sequence[str]
         feed=feed,
         sport=sport,
         books=books,
-        leagues=_slugs(query, "league"),
+        leagues=slugs(query, "league"),
         fixtures=frozenset(query.getall("fixture_id", [])) or None,
-        markets=_slugs(query, "market") if feed != "results" else None,
-        is_main=_flag(query, "is_main") if feed != "results" else None,
-        is_live=_flag(query, "is_live") if feed != "results" else None,
+        markets=slugs(query, "market") if feed != "results" else None,
+        is_main=flag(query, "is_main") if feed != "results" else None,
+        is_live=flag(query, "is_live") if feed != "results" else None,
         style=Style(
-            _format(query) if odds else "AMERICAN",
-            bool(odds and _flag(query, "include_deep_link")),
-            bool(odds and _flag(query, "exclude_fees")),
+            odds_format(query) if odds else "AMERICAN",
+            bool(odds and flag(query, "include_deep_link")),
+            bool(odds and flag(query, "exclude_fees")),
         ),
-        fixture_updates=feed != "results" and bool(_flag(query, "include_fixture_updates")),
+        fixture_updates=feed != "results" and bool(flag(query, "include_fixture_updates")),
     )
 
 
-def _slugs(query: MultiMapping[str], name: str) -> frozenset[str] | None:
+def slugs(query: MultiMapping[str], name: str) -> frozenset[str] | None:
+    """An array of names or ids as ids; None if there are none."""
     return frozenset(slug(value) for value in query.getall(name, []) if value) or None
 
 
-def _flag(query: MultiMapping[str], name: str) -> bool | None:
+def flag(query: MultiMapping[str], name: str) -> bool | None:
+    """A flag; None if it isn't set.
+
+    Raises:
+        Refusal: It is neither true nor false.
+    """
     value = query.get(name, "").lower()
     if value not in {"", "true", "false"}:
         raise refuse(400, f"{name} must be true or false")
     return None if not value else value == "true"
 
 
-def _format(query: MultiMapping[str]) -> OddsFormat:
+def odds_format(query: MultiMapping[str]) -> OddsFormat:
+    """The format of prices that is asked for.
+
+    Raises:
+        Refusal: There is no such format.
+    """
     value = query.get("odds_format", "").upper() or "AMERICAN"
     for known in get_args(OddsFormat):
         if value == known:

@@ -11,6 +11,7 @@ from bridge.simulator.controls import Controls
 from bridge.simulator.faults import Faults
 from bridge.simulator.options import SimulatorOptions
 from bridge.simulator.oracle import Oracle
+from bridge.simulator.rest import Rest
 from bridge.simulator.streams import Streams
 from bridge.simulator.world import World
 
@@ -42,6 +43,7 @@ class Simulator:
         self._controls = Controls(self.options, world, self._streams, faults)
         app = web.Application(client_max_size=256 * 2**20)
         app.add_routes(self._streams.routes(BASE_PATH))
+        app.add_routes(Rest(self.options, world, faults).routes(BASE_PATH))
         app.add_routes([*oracle.routes(), *self._controls.routes()])
         # A client that leaves ends its handler, so that the count of clients is right.
         self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)

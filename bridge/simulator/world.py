@@ -1,5 +1,7 @@
 """The boards, one for each sport, and the channels that move and show them."""
 
+import time
+from bisect import bisect_right
 from collections.abc import Iterator
 
 import msgspec
@@ -8,6 +10,7 @@ from bridge.simulator.board import Board
 from bridge.simulator.body import Body, body_of
 from bridge.simulator.channel import Channel
 from bridge.simulator.faults import Faults
+from bridge.simulator.history import History
 from bridge.simulator.model import Style
 from bridge.simulator.options import SimulatorOptions
 from bridge.simulator.render import written
@@ -27,6 +30,7 @@ class World:
         self._faults = faults
         self._boards: dict[str, Board] = {}
         self.channels: dict[str, Channel] = {}
+        self.history = History(lambda: options.history_s, time.monotonic)
 
     def channel(self, scope: Scope, now: float) -> tuple[Channel, bool]:
         """The channel of a scope, and whether it is new."""
@@ -43,7 +47,12 @@ class World:
         found = self._boards.get(sport)
         if found is None:
             found = self._boards[sport] = self._new_board(sport, now)
+            self.history.begin(found.fixtures)
         return found
+
+    def has_board(self, sport: str) -> bool:
+        """Whether somebody has asked for a sport's board yet."""
+        return sport in self._boards
 
     def _new_board(self, sport: str, now: float) -> Board:
         epoch = self._options.epoch_ms
@@ -55,6 +64,7 @@ class World:
         now = mover.now()
         board = self.board(mover.scope.sport, now)
         for change in board.step(mover.scope.view, now):
+            self.history.note(change)
             for channel in self.channels.values():
                 if channel.scope.sport == mover.scope.sport and (channel is mover or channel.follows):
                     body = body_of(change, channel.scope)
@@ -83,10 +93,7 @@ class World:
 
         Where a channel of that style emits from a pool, what it emitted last stands in for the board's own odd.
         """
-        pooled: dict[str, tuple[bytes, bool]] = {}
-        for channel in self.channels.values():
-            if channel.scope.sport == sport and channel.scope.style == style and channel.pooled:
-                pooled.update(_last_pooled(channel))
+        pooled = self.pooled(sport, style)
         for odd in self.board(sport, now).odds():
             found = pooled.get(odd.id)
             if found is None:
@@ -94,15 +101,24 @@ class World:
             else:
                 yield odd.id, *found
 
+    def pooled(self, sport: str, style: Style, age_s: float = 0.0) -> dict[str, tuple[bytes, bool]]:
+        """What channels of that style that emit from a pool emitted last, up to an age: bytes and whether locked."""
+        found: dict[str, tuple[bytes, bool]] = {}
+        for channel in self.channels.values():
+            if channel.scope.sport == sport and channel.scope.style == style and channel.pooled:
+                found.update(_last_pooled(channel, age_s))
+        return found
+
 
 class _Rows(msgspec.Struct):
     data: list[msgspec.Raw]
 
 
-def _last_pooled(channel: Channel) -> Iterator[tuple[str, tuple[bytes, bool]]]:
+def _last_pooled(channel: Channel, age_s: float) -> Iterator[tuple[str, tuple[bytes, bool]]]:
     """What a channel that emits from a pool emitted last, oldest first."""
     log = channel.log
-    for body in log.bodies[max(0, len(log) - channel.pool_size) :]:
+    end = bisect_right(log.at, channel.now() - age_s) if age_s else len(log)
+    for body in log.bodies[max(0, end - channel.pool_size) : end]:
         if body.shared and body.event.endswith("odds") and body.post is not None:
             rows = msgspec.json.decode(body.pre + body.post, type=_Rows).data
             locked = "locked" in body.event

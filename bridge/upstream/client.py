@@ -15,9 +15,10 @@ from yarl import URL
 
 from bridge import __version__
 from bridge.backoff import rate_limited_delay
-from bridge.errors import Disconnected, OddsbridgeError, RateLimited, UpstreamError
+from bridge.errors import Disconnected, RateLimited, UpstreamError
 from bridge.upstream.answers import MAX_BODY_BYTES, failure, unreachable
 from bridge.upstream.budget import ConnectBudget
+from bridge.upstream.key import current_key
 
 _HEADERS = {
     "Accept": "text/event-stream",
@@ -171,7 +172,7 @@ class Client:
             raise RuntimeError("the client is used outside of its context")
         await self._budget.acquire()
         begun()
-        key = await self._key()
+        key = await current_key(self._read_key)
         url = URL(self._base_url + path, encoded=True).with_query(query)
         lost: UpstreamError
         try:
@@ -188,22 +189,6 @@ class Client:
             lost = failure(response.status, response.headers, body, key)
         if isinstance(lost, RateLimited):
             self._budget.hold(rate_limited_delay(lost.retry_after))
-        raise lost
-
-    async def _key(self) -> str:
-        """The key as it is now, fit for a header."""
-        try:
-            key = (await asyncio.to_thread(self._read_key)).strip()
-        except OddsbridgeError:
-            raise
-        except (OSError, ValueError) as error:
-            told = type(error).__name__  # a decoding error's own text would have bytes of the key
-            lost = UpstreamError(f"the API key can't be read: {told}", hint="check api_key_file", reason="key")
-        else:
-            if key and key.isascii() and key.isprintable():
-                return key
-            hint = "it must be one line of printable ASCII"
-            lost = UpstreamError("the API key is empty or unusable", hint=hint, reason="key")
         raise lost
 
 

@@ -18,8 +18,9 @@ from yarl import URL
 
 from bridge import __version__
 from bridge.backoff import RATE_LIMIT_HOLD_S
-from bridge.errors import Disconnected, OddsbridgeError, RateLimited, UpstreamError
+from bridge.errors import Disconnected, RateLimited, UpstreamError
 from bridge.upstream.answers import MAX_BODY_BYTES, failure, retry_after_s, scrub, unreachable
+from bridge.upstream.key import current_key
 
 T = TypeVar("T")
 
@@ -198,7 +199,7 @@ class Rest:
                 )
             patience_s -= wait_s
             await asyncio.sleep(wait_s)
-            key = await self._key()
+            key = await current_key(self._read_key)
             async with self._turn:
                 answer = await self._exchange(url, key)
             self._hold(answer)
@@ -252,22 +253,6 @@ class Rest:
         elif answer.headers.get("x-ratelimit-remaining", "").strip() != "0":
             return
         self._held_until = max(self._held_until, time.monotonic() + wait_s)
-
-    async def _key(self) -> str:
-        """The key as it is now, fit for a header."""
-        try:
-            key = (await asyncio.to_thread(self._read_key)).strip()
-        except OddsbridgeError:
-            raise
-        except (OSError, ValueError) as error:
-            told = type(error).__name__  # a decoding error's own text would have bytes of the key
-            lost = UpstreamError(f"the API key can't be read: {told}", hint="check api_key_file", reason="key")
-        else:
-            if key and key.isascii() and key.isprintable():
-                return key
-            hint = "it must be one line of printable ASCII"
-            lost = UpstreamError("the API key is empty or unusable", hint=hint, reason="key")
-        raise lost
 
 
 def _until_reset_s(headers: Mapping[str, str]) -> float:

@@ -1,6 +1,7 @@
 """What a check says of OpticOdds: each finding once right and once wrong."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from bridge.config import load
 from tests.check.fake import KEY, FakeOpticOdds, item
 from tests.support.bridge import toml
 
-STREAMS: list[dict[str, object]] = [
+STREAMS: list[Mapping[str, object]] = [
     {
         "name": "nba",
         "feed": "odds",
@@ -28,10 +29,15 @@ STREAMS: list[dict[str, object]] = [
 
 
 async def findings(
-    upstream: FakeOpticOdds, folder: Path, streams: list[dict[str, object]] = STREAMS, *, key: str = KEY, url: str = ""
+    upstream: FakeOpticOdds,
+    folder: Path,
+    streams: Sequence[Mapping[str, object]] = STREAMS,
+    *,
+    key: str = KEY,
+    url: str = "",
 ) -> list[Finding]:
     file = folder / "check.toml"
-    file.write_text(toml(url or upstream.base_url, "127.0.0.1:1", "x", streams, upstream={"silence_s": 2.0}))
+    file.write_text(toml(url or upstream.base_url, "127.0.0.1:1", "x", list(streams), upstream={"silence_s": 2.0}))
     questions = UpstreamQuestions(load(file, {}, need_key=False), lambda: key)
     await questions.ask()
     for finding in questions.findings:

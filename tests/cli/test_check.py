@@ -100,11 +100,6 @@ def test_one_error_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert capsys.readouterr().err.startswith(f"oddsbridge: {tmp_path / 'nope.toml'}: can't be read: ")
 
 
-def test_online_is_not_there_yet(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["check", "-c", str(config)]) == 2
-    assert "add --offline" in capsys.readouterr().err
-
-
 def test_the_file_may_come_from_the_environment(
     config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

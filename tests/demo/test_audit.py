@@ -95,7 +95,7 @@ def test_many_are_counted_and_a_few_are_named() -> None:
 def test_the_line_of_a_second() -> None:
     report = {"streams": {"a": {"state": "streaming"}, "b": {"state": "backing-off"}}}
     line = tick(7.2, report, streams=2, odds_s=1234.4, newest=(1_700_000_000_500, 3), now_s=1_700_000_002.0)
-    assert line == "   7 s   1/2 streams up   1,234 odds/s in Kafka   last entry 1700000000500-3, 1.5 s old"
+    assert line == "   7 s   1/2 streams up    1,234 odds/s in Kafka   last entry 1700000000500-3, 1.5 s old"
     assert "0/2 streams up" in tick(1, {}, streams=2, odds_s=0, newest=None, now_s=0)
 
 

@@ -11,7 +11,7 @@ import time
 from tests.mutants.workshop import Stale, Verdict, bridge, run
 from tests.mutants.wrong import WRONG, Wrong
 
-_WIDTH = 62
+_WIDTH = 63
 
 
 def main(words: list[str]) -> int:
@@ -51,7 +51,7 @@ def _judge(wrong: Wrong, test: str) -> int:
 
 
 def _told(verdict: Verdict) -> str:
-    return f"noticed by {verdict.failed}" if verdict.failed else "SURVIVED"
+    return f"noticed by {verdict.failed}\n{'':{_WIDTH}} {verdict.why[:100]}" if verdict.failed else "SURVIVED"
 
 
 if __name__ == "__main__":

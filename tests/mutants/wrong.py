@@ -104,7 +104,7 @@ WRONG = [
         "continuity.py",
         "            insort(self._top, mark)\n",
         "            insort(self._top, mark, key=str)\n",
-        (RULES + "test_continuity.py",),
+        (RULES + "test_position.py",),
     ),
     Wrong(
         "a lower id is taken for a duplicate",
@@ -118,7 +118,7 @@ WRONG = [
         "continuity.py",
         "self.position.highest, self.position.resume_from\n",
         "self.position.highest, self.position.highest\n",
-        (RULES + "test_continuity.py",),
+        (RULES + "test_position.py",),
     ),
     Wrong(
         "the culprit isn't looked for alone",

@@ -48,7 +48,9 @@ def unavailable() -> str:
     missing = [tool for tool in ("unshare", "nsenter", "setpriv", "mount") if shutil.which(tool) is None]
     if missing:
         return f"{', '.join(missing)} isn't installed"
-    done = subprocess.run([*UNSHARE, "mount", "-t", "tmpfs", "pod", "/mnt"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [*UNSHARE, "mount", "-t", "tmpfs", "pod", "/mnt"], capture_output=True, text=True, check=False
+    )
     return f"namespaces can't be made: {done.stderr.strip()}" if done.returncode else ""
 
 
@@ -74,7 +76,9 @@ class Pod:
             to.parent.mkdir(parents=True, exist_ok=True)
             shutil.rmtree(to, ignore_errors=True)
             (shutil.copytree if path.is_dir() else shutil.copy)(path, to)
-        (self._etc / "hosts").write_text("".join(f"127.0.0.1 {name}\n" for name in ("localhost", socket.gethostname(), *names)))
+        (self._etc / "hosts").write_text(
+            "".join(f"127.0.0.1 {name}\n" for name in ("localhost", socket.gethostname(), *names))
+        )
         self._arguments = [str(self._etc), str(opt), *writable]
         self._holder: subprocess.Popen[str] | None = None
         self._running: list[subprocess.Popen[bytes]] = []

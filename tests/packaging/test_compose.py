@@ -73,7 +73,9 @@ def test_the_configuration_fits_the_containers(profile: str, name: str) -> None:
     assert f"PLAINTEXT://{settings.kafka.bootstrap_servers}" in kafka["KAFKA_ADVERTISED_LISTENERS"].split(",")
     assert settings.admin.address.host == "0.0.0.0"
     assert service["ports"] == [f"127.0.0.1:{settings.admin.address.port}:{settings.admin.address.port}"]
-    (target,) = yaml.safe_load((DEPLOY / "prometheus/prometheus.yml").read_text())["scrape_configs"][0]["static_configs"]
+    (target,) = yaml.safe_load((DEPLOY / "prometheus/prometheus.yml").read_text())["scrape_configs"][0][
+        "static_configs"
+    ]
     (alias,) = service["networks"]["default"]["aliases"]
     assert target["targets"] == [f"{alias}:{settings.admin.address.port}"]
     assert _seconds(service["stop_grace_period"]) > settings.process.drain_s + 5

@@ -1,4 +1,4 @@
-"""`docker compose --profile demo up`, without an engine: its services, as they stand in the file, as processes in a pod.
+"""`docker compose --profile demo up` without an engine: its services, as they stand in the file, as processes in a pod.
 
 Kafka is set up from its environment by the launcher of its own image; the project's image is what the Dockerfile's
 commands install. Only the paths of Prometheus' data and of Java differ.
@@ -37,7 +37,7 @@ def pod(installed: Path, tmp_path: Path) -> Iterator[Pod]:
         pytest.skip(why)
     etc = {"oddsbridge/oddsbridge.toml": config_of(SERVICES["bridge-demo"]), "prometheus": DEPLOY / "prometheus"}
     names = {*SERVICES, *SERVICES["bridge-demo"]["networks"]["default"]["aliases"]}
-    with Pod(tmp_path, names=names, etc=etc, opt=installed, writable=["/tmp", "/var/lib", "/srv"]) as running:  # noqa: S108
+    with Pod(tmp_path, names=names, etc=etc, opt=installed, writable=["/tmp", "/var/lib", "/srv"]) as running:
         yield running
 
 
@@ -116,7 +116,9 @@ def _asked(pod: Pod, query: str) -> float | None:
     return float(result[0]["value"][1]) if result else None
 
 
-def _until(what: str, good: Callable[[], bool], log: Callable[[], str], process: Any = None, within: float = 90) -> None:
+def _until(
+    what: str, good: Callable[[], bool], log: Callable[[], str], process: Any = None, within: float = 90
+) -> None:
     end = time.monotonic() + within
     while not good():
         assert process is None or process.poll() is None, f"{what}: it ended with {process.poll()}\n{log()[-3_000:]}"

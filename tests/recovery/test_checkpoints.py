@@ -35,7 +35,7 @@ SOON = {
 
 
 async def test_after_compaction_a_start_reads_few_records(own: EmbeddedKafka, unique: str, tell: Tell) -> None:
-    await make(own.bootstrap_servers, unique, 1, CHECKPOINTS | SOON)
+    await make(own.bootstrap_servers, unique, 1, {**CHECKPOINTS, **SOON})
     options = {"bootstrap_servers": own.bootstrap_servers, "client_id": unique}
     began = time.monotonic()
     await asyncio.gather(*(_fill(options, unique, n) for n in range(WRITERS)))

@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import groupby
 from pathlib import Path
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.kafka
 
 Tell = Callable[[str], None]
 
-STREAMS = [  # on three of the four shards, and none on the first
+STREAMS: list[Mapping[str, object]] = [  # on three of the four shards, and none on the first
     {"name": "nba", "feed": "odds", "sport": "basketball", "sportsbook": ["DraftKings", "FanDuel"]},
     {"name": "scores", "feed": "results", "sport": "basketball"},
     {"name": "pilot", "feed": "copilot", "sport": "basketball"},

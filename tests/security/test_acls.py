@@ -1,12 +1,22 @@
 """ACLs on: with the list that is documented everything works, and what is missing is named."""
 
+import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
-from bridge.config import Settings, load
+from bridge.config import KafkaSettings, SecuritySettings, Settings, load
+from bridge.errors import Unpublishable
 from bridge.kafka.acls import Acl, needed
+from bridge.kafka.cluster import Cluster
+from bridge.kafka.connection import Access
+from bridge.kafka.producer import Producer
+from bridge.kafka.topics import Topic
+from bridge.kafka.writer import Round, Writer
+from bridge.records import Held, Record
 from bridge.simulator.control import SimulatorControl
 from bridge.simulator.options import SimulatorOptions
 from bridge.simulator.server import Simulator
@@ -142,3 +152,26 @@ async def test_a_permission_taken_away_blocks_and_given_back_goes_on(
             await locked.allow("User:bridge", acls)
             await bridge.until_ready(within=60)
             await assert_all_arrived(locked, unique, bridge, control)
+
+
+async def test_of_a_failed_transaction_the_forbidden_topic_is_named(locked: SecureKafka, unique: str) -> None:
+    """The batches of the other topics fail too, and with an error that looks like another owner's fence."""
+    await locked.let_in(unique, PASSWORD)
+    security = SecuritySettings(username=unique, password=SecretStr(PASSWORD), ca_file=locked.authority.certificate)
+    kafka = KafkaSettings(bootstrap_servers=locked.sasl_ssl, topic_prefix=f"{unique}.", security=security)
+    options = Access(kafka, "test").options(0)
+    acls = [Acl("topic", unique, "prefixed", op, "") for op in ("Write", "Create", "DescribeConfigs")]
+    await locked.allow(f"User:{unique}", [*acls, Acl("transactional-id", unique, "prefixed", "Write", "")])
+    names = [f"{unique}.allowed", f"{unique}.forbidden", f"{unique}.places"]
+    topics = await Cluster(options).create([Topic(name, "", "", 1) for name in names])
+    make = partial(Producer, options, transactional_id=unique, transaction_timeout_ms=10_000, compression=None)
+    writer = Writer(make, topics=lambda: topics, checkpoints=names[2], shard=0, deadline_s=15)
+    await writer.open(15)
+    await locked.forbid(f"User:{unique}", Acl("topic", names[1], "literal", "Write", ""))
+    records = [Record(name, b"key", b"value", []) for name in names[:2]]
+    entry = Held("stream", "event", None, int(time.time() * 1000), records, 1, [])
+    try:
+        with pytest.raises(Unpublishable, match=f"allow Write on the topic {names[1]} for User:{unique}"):
+            await writer.write(Round(1, [entry], [(b"!claim", b"{}")]))
+    finally:
+        await writer.abandon()

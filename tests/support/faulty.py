@@ -106,8 +106,8 @@ async def _for_ever() -> NoReturn:
 if __name__ == "__main__":
     plan = json.loads(os.environ["FAULTS"])
     Faulty.faults, Faulty.timeout_ms = plan["faults"], plan["timeout_ms"]
-    daemon.Producer = Faulty  # type: ignore[misc,attr-defined]
+    daemon.Producer = Faulty  # type: ignore[attr-defined]
     if plan.get("blind"):
         topics.Existing.max_message_bytes = property(lambda _: 1_048_588)  # type: ignore[assignment,method-assign]
-    shard._RETRY_S = (0.0, 0.1, 0.3)  # a long row of faults need not wait as long as an outage
+    shard._RETRY_S = (0.0, 0.1, 0.3, 0.3, 0.3)  # a long row of faults need not wait as long as an outage
     sys.exit(main())

@@ -24,7 +24,7 @@ def _ends(servers: str, prefix: str, committed: bool) -> Ends:
     admin = AdminClient({"bootstrap.servers": servers, "log_level": 4})
     topics = admin.list_topics(timeout=30).topics
     asked = {
-        TopicPartition(name, partition): OffsetSpec.latest()
+        TopicPartition(name, partition): OffsetSpec.latest()  # type: ignore[no-untyped-call]
         for name, topic in topics.items()
         if name.startswith(prefix)
         for partition in topic.partitions

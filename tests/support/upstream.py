@@ -47,7 +47,7 @@ class SimulatorProcess:
 
 
 async def all_read(control: SimulatorControl, bridge: Bridge, *, within: float = 60) -> None:
-    """Stop the emission and wait until the bridge has read the last entry of every channel."""
+    """Stop the emission and wait until the bridge has read the last entry of every channel, and it was new to it."""
     await control.pause()
     last = {row["last_entry_id"] for row in await control.channels()} - {None}
 

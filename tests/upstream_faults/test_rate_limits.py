@@ -1,7 +1,6 @@
 """Many streams and an upstream that limits connects: everybody stops, and the budget is kept."""
 
 import asyncio
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,9 @@ from tests.support.waiting import until
 from tests.upstream_faults.scene import odds, scene
 
 SPOTS = [(sport, league.name, book) for sport in SPORTS.values() for league in sport.leagues for book in sport.books]
+ON_ITS_WAY_S = 2.0
+"""How long an answer may take to the bridge, on a machine that has other things to do."""
+
 STREAMS = [odds(f"s{n}", sport.name, book, league=[league]) for n, (sport, league, book) in enumerate(SPOTS[:60])]
 
 
@@ -52,9 +54,10 @@ async def _storm(kafka: EmbeddedKafka, unique: str, folder: Path, *, retry_after
     refused = [n for n, row in enumerate(connects) if row["status"] == 429]
     assert refused, "nobody was refused, so nothing is shown"
     assert refused[0] == limit
-    for n, (before, after) in enumerate(pairwise(times)):
-        if n in refused:
-            assert after - before >= hold - 0.05, f"somebody connected {after - before:.2f} s after a 429"
+    for refusal in (times[n] for n in refused):
+        # What was on its way when the 429 arrived comes; after it nobody.
+        hurried = [at - refusal for at in times if refusal + ON_ITS_WAY_S < at < refusal + hold - 0.05]
+        assert not hurried, f"connects after a 429: {hurried[:3]} s"
     # Whoever was connected stays so: every stream was accepted once.
     accepted = [row["channel"] for row in connects if row["status"] == 200]
     assert len(accepted) == len(set(accepted)) == len(STREAMS)
