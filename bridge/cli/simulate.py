@@ -11,6 +11,19 @@ from bridge.errors import ConfigError
 from bridge.simulator import Simulator, SimulatorOptions
 from bridge.simulator.options import Rate
 
+_EXAMPLE = """\
+or, with the key still in the environment, write oddsbridge.toml:
+  [upstream]
+  base_url = "{base_url}"
+  [kafka]
+  bootstrap_servers = "localhost:9092"
+  [[streams]]
+  name = "basketball"
+  feed = "odds"
+  sport = "basketball"
+  sportsbook = ["DraftKings", "FanDuel", "Pinnacle"]
+and: oddsbridge check -c oddsbridge.toml && oddsbridge run -c oddsbridge.toml"""
+
 
 class _Replay(StrEnum):
     FULL = "full"
@@ -48,15 +61,17 @@ def simulate(
     retry: Annotated[int, typer.Option(help="The retry: of every frame, in milliseconds.", min=0)] = 5_000,
     connect_limit: Annotated[int, typer.Option(help="Stream connects in 15 s before 429; 0 is no limit.")] = 250,
     retry_after: Annotated[int | None, typer.Option(help="Retry-After on that 429, in seconds.")] = None,
+    rest_limit: Annotated[int, typer.Option(help="REST requests in 15 s before 429; 0 is no limit.", min=0)] = 2_500,
     fixtures: Annotated[int, typer.Option(help="Fixtures on the board for each league.", min=1)] = 6,
 ) -> None:
-    """Serve an OpticOdds to develop against: odds, results and copilot streams, with faults on demand.
+    """Serve an OpticOdds to develop against: odds, results and copilot streams and REST, with faults on demand.
 
     \b
     Example:
       oddsbridge simulate --rate 2000 --replay none
       curl -N -H 'X-Api-Key: demo-key' \\
         'http://127.0.0.1:8765/api/v3/stream/odds/basketball?sportsbook=Pinnacle'
+      curl -H 'X-Api-Key: demo-key' 'http://127.0.0.1:8765/api/v3/fixtures/active?sport=basketball'
       curl -d '{"kind":"tear","inside":true}' http://127.0.0.1:8765/_sim/faults
     """  # noqa: D301 — the escape keeps Click from joining the lines
     host, port = _address(listen)
@@ -76,6 +91,7 @@ def simulate(
         retry_ms=retry,
         connect_limit=connect_limit,
         retry_after_s=retry_after,
+        rest_limit=rest_limit,
         fixtures=fixtures,
     )
     try:
@@ -96,6 +112,7 @@ async def _serve(options: SimulatorOptions) -> None:
         typer.echo("point the bridge at it:")
         typer.echo(f"  export ODDSBRIDGE_UPSTREAM__BASE_URL={simulator.base_url}")
         typer.echo(f"  export ODDSBRIDGE_UPSTREAM__API_KEY={options.key}")
+        typer.echo(_EXAMPLE.format(base_url=simulator.base_url))
         await stop.wait()
 
 

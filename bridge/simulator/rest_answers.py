@@ -37,8 +37,8 @@ class Bent(NamedTuple):
 
     half_board: Fault | None = None
     unlicensed: bool = False
-    shift: Callable[[int], int] = lambda _: 0
-    """By how many rows a page, given by its number, begins late."""
+    shift: Callable[[pages.Asked], int] = lambda _: 0
+    """By how many rows a page begins late."""
 
 
 class Reply(NamedTuple):
@@ -101,14 +101,14 @@ def _listed(
     if wanted is None and (leagues := slugs(query, "league")) is not None:
         wanted = frozenset(s for s in moment.sports if any(slug(lg.name) in leagues for lg in SPORTS[s].leagues))
     rows = pages.in_order([f for f in moment.fixtures(wanted) if kept(f) and shows(f)])
-    shown, more = pages.page(rows, asked, options.paging, bent.shift(asked.number))
+    shown, more = pages.page(rows, asked, options.paging, bent.shift(asked))
     return Reply([shapes.fixture_row(f, moment.at) for f in shown], more)
 
 
 def _odds(query: Query, moment: Moment, options: SimulatorOptions, bent: Bent) -> Reply:
     asked = books(query, required=True)
-    found = _asked_fixtures(query, moment, by_league=options.snapshot_by_league)
     at_most(query, MOST_FIXTURES, "fixture_id")
+    found = _asked_fixtures(query, moment, by_league=options.snapshot_by_league)
     odds = _Odds(moment, asked, style(query), query, bent.half_board)
     return Reply([shapes.fixture_odds(f, odds.of(f)) for f in found])
 

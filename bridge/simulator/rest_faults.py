@@ -10,6 +10,7 @@ import orjson
 from aiohttp import web
 
 from bridge.simulator.faults import Fault, Faults, Kind
+from bridge.simulator.pages import Asked
 from bridge.simulator.rest_answers import Bent
 
 _MALFORMED = (
@@ -58,29 +59,31 @@ class Bends:
 class Shifts:
     """Lists that move while they are read in pages.
 
-    A list that has shifted stays so for its later pages, until its first page is asked for again.
+    A list that has shifted stays so for its later pages, until its first page is asked for again. By cursor only one
+    page shows it: the next goes on from what that one ended with.
     """
 
     def __init__(self) -> None:
         self._by: dict[str, int] = {}
 
-    def bend(self, bends: Bends, key: str, number: int) -> int:
-        """By how many rows page `number` of the list begins late."""
-        if number == 1:
+    def bend(self, bends: Bends, key: str, wanted: Asked) -> int:
+        """By how many rows the wanted page of the list begins late."""
+        if wanted.number == 1:
             self._by.pop(key, None)
             return 0
-        if key not in self._by:
-            fault = next(bends.find("shift"), None)
-            if fault is None or number < (2 if fault.at is None else fault.at):
-                return 0
-            bends.take("shift")
-            self._by[key] = -1 if fault.effect == "doubled" else 1
+        if key in self._by:
+            return self._by[key] if wanted.after is None else 0
+        fault = next(bends.find("shift"), None)
+        if fault is None or wanted.number < (2 if fault.at is None else fault.at):
+            return 0
+        bends.take("shift")
+        self._by[key] = -1 if fault.effect == "doubled" else 1
         return self._by[key]
 
 
 def bent(bends: Bends, shifts: Shifts, key: str, *, unlicensed: bool) -> Bent:
     """What an endpoint is to do wrong."""
-    return Bent(bends.take("half-board"), unlicensed, lambda number: shifts.bend(bends, key, number))
+    return Bent(bends.take("half-board"), unlicensed, lambda wanted: shifts.bend(bends, key, wanted))
 
 
 class Spoiler:

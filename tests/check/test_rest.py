@@ -1,6 +1,7 @@
 """The REST client against raw sockets: what it sends, what it takes, and how it says what went wrong."""
 
 import asyncio
+import gzip
 import json
 import time
 from collections.abc import AsyncIterator, Iterable
@@ -203,8 +204,22 @@ async def test_a_body_over_the_limit_is_not_held(upstream: Upstream, size: int, 
     assert caught.value.reason == "too-large"
 
 
+async def test_a_body_without_an_end_is_not_read_to_its_end(upstream: Upstream) -> None:
+    async def answer(wire: Wire) -> None:
+        await wire.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        while True:
+            await wire.chunk(b" " * 1000)
+            await asyncio.sleep(0)
+
+    upstream.answer = answer
+    async with client(upstream, max_bytes=100_000) as rest:
+        with pytest.raises(UpstreamError) as caught:
+            await rest.get("/x")
+    assert caught.value.reason == "too-large"
+
+
 async def test_a_compressed_answer_is_not_blown_up(upstream: Upstream) -> None:
-    answers(upstream, ("200 OK\nContent-Encoding: gzip", b"\x1f\x8b\x08\x00bomb"))
+    answers(upstream, ("200 OK\nContent-Encoding: gzip", gzip.compress(b'"' + b"0" * 10_000_000 + b'"')))
     async with client(upstream) as rest:
         with pytest.raises(UpstreamError, match="not JSON"):
             await rest.get("/x")

@@ -155,7 +155,7 @@ class Demo:
 
     def value(self, name: str) -> str:
         """What stands behind a name in the list of addresses."""
-        return next(line.removeprefix(name).strip() for line in self.seen if line.startswith(name))
+        return next(line.removeprefix(name).strip() for line in self.seen if line.startswith(f"{name}  "))
 
 
 @contextlib.contextmanager
@@ -215,7 +215,7 @@ def test_the_demo_counts_everything_and_keeps_running_until_ctrl_c() -> None:
             [sys.executable, "-u", "-c", readme_consumer(demo.value("Kafka"))], stdout=subprocess.PIPE, text=True
         ) as consumer:
             assert consumer.stdout is not None
-            assert re.match(r"(locked-)?odds \S+ b'\{", consumer.stdout.readline())
+            assert re.match(r"(locked-)?odds \S+ b['\"]\{", consumer.stdout.readline())
             consumer.kill()
         logs = Path(demo.value("logs"))
         assert (logs / "daemon.log").exists()

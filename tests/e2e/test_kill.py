@@ -121,7 +121,7 @@ def _say(capsys: pytest.CaptureFixture[str], begin: str, text: str) -> None:
         sys.stdout.write(f"\n{begin}{text}\n")
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(420)
 async def test_kills_at_random_moments_lose_nothing_and_double_nothing(
     kafka: EmbeddedKafka, unique: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

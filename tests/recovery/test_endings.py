@@ -1,12 +1,15 @@
 """How long readers wait after the bridge has ended, in whatever way, at full rate."""
 
 import asyncio
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from bridge.demo.kafka import EmbeddedKafka
+from bridge.simulator.options import SimulatorOptions
+from bridge.simulator.server import Simulator
 from tests.support.bridge import Bridge, toml
 from tests.support.offsets import held_back
 from tests.support.oracle import assert_ordered, assert_same, emitted, published
@@ -25,14 +28,13 @@ TRIES = 8
 """Times that a kill or a stop may miss an open transaction."""
 
 
-def config_of(simulator: SimulatorProcess, own: EmbeddedKafka, unique: str, drain_s: float = 10) -> str:
+def config_of(simulator: SimulatorProcess, own: EmbeddedKafka, unique: str) -> str:
     return toml(
         simulator.base_url,
         own.bootstrap_servers,
         unique,
         [NBA, PILOT],
         kafka={"transaction_timeout_ms": TIMEOUT_MS, "buffer_bytes": 4 * 2**20},
-        process={"drain_s": drain_s},
     )
 
 
@@ -92,26 +94,39 @@ async def test_after_sigterm_and_after_a_kill_at_full_rate_readers_go_on_and_not
 async def test_a_drain_that_is_too_late_leaves_no_open_transaction_either(
     own: EmbeddedKafka, unique: str, tmp_path: Path, tell: Tell
 ) -> None:
-    async with (
-        SimulatorProcess("--rate", "max") as simulator,
-        Bridge(tmp_path, config_of(simulator, own, unique, drain_s=0.001)) as bridge,
-    ):
-        for _ in range(TRIES):
+    faults = [*["none"] * 5, "hangs"]
+    plan = {"FAULTS": json.dumps({"faults": faults, "timeout_ms": 600_000})}
+    async with Simulator(SimulatorOptions(rate=500.0)) as simulator:
+        config = toml(
+            simulator.base_url,
+            own.bootstrap_servers,
+            unique,
+            [NBA],
+            kafka={"transaction_timeout_ms": 600_000},  # so nobody but the bridge ends what is open
+            process={"drain_s": 0.5},
+        )
+        async with Bridge(tmp_path, config, module="tests.support.faulty", environment=plan) as bridge:
             await bridge.start()
-            await flows(bridge)
-            code = await bridge.stop()
+
+            async def happened() -> int:
+                return sum(line.get("event") == "fault" for line in bridge.lines())
+
+            await until(happened, lambda n: n == len(faults), within=60, what="a commit hangs")
+            assert await held_back(own.bootstrap_servers, f"{unique}.")
+            assert await bridge.stop() == 1
             assert await held_back(own.bootstrap_servers, f"{unique}.") == []
-            if code:
-                break
-        assert code == 1, "every drain was in time"
-        said = [line for line in bridge.text.splitlines() if line.startswith("oddsbridge: ")]
-        assert len(said) == 1
-        assert "could not be committed within 0.001 s" in said[0]
-        tell(f"a drain that is too late: {said[0]}")
-        await bridge.start()  # what the drain left out is asked for again
-        await flows(bridge)
-        await all_read(simulator.control, bridge)
-        await until(lambda: bridge.sum("oddsbridge_buffer_bytes"), lambda n: n == 0, within=60, what="all committed")
+            said = [line for line in bridge.text.splitlines() if line.startswith("oddsbridge: ")]
+            assert len(said) == 1
+            assert "could not be committed within 0.5 s" in said[0]
+            tell(f"a drain that is too late: {said[0]}")
+            bridge.environment["FAULTS"] = json.dumps({"faults": [], "timeout_ms": 600_000})
+            await bridge.start()  # what the drain left out is asked for again
+            await until(
+                lambda: bridge.sum("oddsbridge_records_total"), lambda n: n > 500, within=60, what="records flow"
+            )
+            await all_read(simulator.control, bridge)
+            assert await bridge.stop() == 0
         logs = await simulator.control.logs()
     records = await read(own.bootstrap_servers, f"{unique}.")
     assert_same(emitted(logs), published(records))
+    assert_ordered(records)

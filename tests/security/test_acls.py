@@ -1,18 +1,16 @@
 """ACLs on: with the list that is documented everything works, and what is missing is named."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
-from bridge.config import KafkaSettings, SecuritySettings, Settings, load
+from bridge.cli.exits import Exit
 from bridge.errors import Unpublishable
 from bridge.kafka.acls import Acl, needed
 from bridge.kafka.cluster import Cluster
-from bridge.kafka.connection import Access
 from bridge.kafka.producer import Producer
 from bridge.kafka.topics import Topic
 from bridge.kafka.writer import Round, Writer
@@ -20,43 +18,21 @@ from bridge.records import Held, Record
 from bridge.simulator.control import SimulatorControl
 from bridge.simulator.options import SimulatorOptions
 from bridge.simulator.server import Simulator
-from tests.support.bridge import KEY, Bridge, toml
-from tests.support.oracle import assert_ordered, assert_same, emitted, published
-from tests.support.reader import read
-from tests.support.secure_kafka import SecureKafka, section
-from tests.support.waiting import until
+from tests.security.scene import (
+    PASSWORD,
+    STREAMS,
+    UNKNOWN,
+    access,
+    assert_all_arrived,
+    configuration,
+    received,
+    settings_of,
+    trouble,
+)
+from tests.support.bridge import Bridge, toml
+from tests.support.secure_kafka import SecureKafka
 
 pytestmark = pytest.mark.kafka
-
-STREAMS: list[Mapping[str, object]] = [
-    {"name": "nba", "feed": "odds", "sport": "basketball", "sportsbook": ["DraftKings"]}
-]
-UNKNOWN = "never-seen"
-PASSWORD = "a very-secret=pass,word"
-
-
-def settings_of(config: str, folder: Path, environment: Mapping[str, str] | None = None) -> Settings:
-    file = folder / "settings.toml"
-    file.write_text(config)
-    return load(file, {"ODDSBRIDGE_UPSTREAM__API_KEY": KEY, **(environment or {})})
-
-
-def configuration(locked: SecureKafka, unique: str, base_url: str, **sections: Mapping[str, object]) -> str:
-    config = toml(base_url, locked.sasl_ssl, unique, STREAMS, kafka={"shards": 1}, **sections)
-    return config + section(username="bridge", password=PASSWORD, ca_file=locked.authority.certificate)
-
-
-async def trouble(bridge: Bridge) -> str:
-    """What the bridge says when it can't go on: at its end, or on /readyz while it is blocked."""
-
-    async def said() -> str:
-        assert bridge.process is not None
-        if bridge.process.returncode is not None:
-            return bridge.text.splitlines()[-1]
-        return next((why for why in (await bridge.ready()).get("why", []) if "blocked" in why), "")
-
-    return await until(said, bool, within=40, what="a word about what is missing")
-
 
 LEFT_OUT: dict[str, tuple[Callable[[Acl], bool], str]] = {
     "topic-write": (
@@ -96,25 +72,7 @@ async def test_what_is_missing_is_named(locked: SecureKafka, unique: str, tmp_pa
             assert told.format(unique=unique) in said
             assert "User:bridge" in said
             assert PASSWORD not in bridge.text
-
-
-async def received(bridge: Bridge, entries: float, within: float = 40) -> None:
-    await until(lambda: bridge.sum("oddsbridge_entries_total"), lambda n: n >= entries, within=within, what="entries")
-
-
-async def assert_all_arrived(locked: SecureKafka, unique: str, bridge: Bridge, control: SimulatorControl) -> None:
-    """Stop upstream and then the bridge, and compare."""
-    await control.pause()
-    logs = await control.logs()
-    await received(bridge, sum(len(log) for log in logs.values()), within=60)
-    assert await bridge.stop() == 0
-    records = await read(locked.broker.bootstrap_servers, f"{unique}.")
-    known = [record for record in records if record.headers["event"] != UNKNOWN]
-    wanted = {name: [entry for entry in log if entry.event != UNKNOWN] for name, log in logs.items()}
-    assert_same(emitted(wanted), published(known))
-    assert_ordered(known)
-    unknown = [record.topic for record in records if record.headers["event"] == UNKNOWN]
-    assert unknown == [f"{unique}.event.{UNKNOWN}"] * sum(e.event == UNKNOWN for log in logs.values() for e in log)
+            assert await bridge.wait() == Exit.CLUSTER == 3
 
 
 async def test_with_the_documented_list_everything_works(locked: SecureKafka, unique: str, tmp_path: Path) -> None:
@@ -157,9 +115,8 @@ async def test_a_permission_taken_away_blocks_and_given_back_goes_on(
 async def test_of_a_failed_transaction_the_forbidden_topic_is_named(locked: SecureKafka, unique: str) -> None:
     """The batches of the other topics fail too, and with an error that looks like another owner's fence."""
     await locked.let_in(unique, PASSWORD)
-    security = SecuritySettings(username=unique, password=SecretStr(PASSWORD), ca_file=locked.authority.certificate)
-    kafka = KafkaSettings(bootstrap_servers=locked.sasl_ssl, topic_prefix=f"{unique}.", security=security)
-    options = Access(kafka, "test").options(0)
+    one = access(locked.sasl_ssl, username=unique, password=PASSWORD, ca_file=locked.authority.certificate)
+    options = one.options(0)
     acls = [Acl("topic", unique, "prefixed", op, "") for op in ("Write", "Create", "DescribeConfigs")]
     await locked.allow(f"User:{unique}", [*acls, Acl("transactional-id", unique, "prefixed", "Write", "")])
     names = [f"{unique}.allowed", f"{unique}.forbidden", f"{unique}.places"]

@@ -5,10 +5,9 @@ from typing import Any
 
 import pytest
 
-from bridge.config import KafkaSettings, SecuritySettings
 from bridge.errors import ConfigError, KafkaFailure, Unpublishable
 from bridge.kafka.cluster import Cluster
-from bridge.kafka.connection import Access
+from tests.security.scene import access
 from tests.support.certificates import Authority
 from tests.support.secure_kafka import PLAIN_USERS, SecureKafka
 
@@ -23,11 +22,6 @@ async def user(locked: SecureKafka) -> str:
     for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512"):
         await locked.let_in(USER, PASSWORD, mechanism)
     return USER
-
-
-def access(servers: str, **security: Any) -> Access:
-    settings = KafkaSettings(bootstrap_servers=servers, topic_prefix="x.", security=SecuritySettings(**security))
-    return Access(settings, "test")
 
 
 async def gets_in(servers: str, **security: Any) -> bool:

@@ -13,7 +13,7 @@ from bridge.errors import ConfigError, KafkaFailure, Unpublishable
 from bridge.kafka import oauth
 from bridge.kafka.cluster import Cluster
 from bridge.kafka.oauth import ClientCredentials
-from tests.security.test_listeners import access
+from tests.security.scene import access
 from tests.support.certificates import Authority
 from tests.support.secure_kafka import SecureKafka
 from tests.support.token_server import TokenServer, unsigned

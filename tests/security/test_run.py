@@ -9,7 +9,7 @@ from bridge.kafka.acls import needed
 from bridge.simulator.control import SimulatorControl
 from bridge.simulator.options import SimulatorOptions
 from bridge.simulator.server import Simulator
-from tests.security.test_acls import PASSWORD, STREAMS, assert_all_arrived, received, settings_of
+from tests.security.scene import PASSWORD, STREAMS, assert_all_arrived, received, settings_of
 from tests.support.bridge import Bridge, toml
 from tests.support.secure_kafka import SecureKafka, section
 from tests.support.token_server import TokenServer

@@ -3,9 +3,12 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
+import aiohttp
 import pytest
 
+from bridge.config import load, read_key
 from bridge.simulator import SimulatorControl
 
 COMMAND = (sys.executable, "-c", "import sys; from bridge.cli import main; sys.exit(main())", "simulate")
@@ -35,6 +38,27 @@ async def test_it_says_where_it_is_and_stops_on_a_signal(number: signal.Signals)
             assert await control.channels() == []
         process.send_signal(number)
         assert await process.wait() == 0
+
+
+async def test_what_it_prints_is_a_configuration_that_works(tmp_path: Path) -> None:
+    async with simulating("--listen", "127.0.0.1:0", "--rate", "0", "--rest-limit", "7") as (_, out):
+        lines = [(await out.readline()).decode().strip("\n")]
+        while not lines[-1].startswith("and: "):
+            lines.append((await out.readline()).decode().strip("\n"))
+        environ = dict(line.removeprefix("  export ").split("=", 1) for line in lines if "export" in line)
+        file = tmp_path / "oddsbridge.toml"
+        example = lines.index("or, with the key still in the environment, write oddsbridge.toml:") + 1
+        file.write_text("\n".join(line.removeprefix("  ") for line in lines[example:-1]))
+        key = {name: value for name, value in environ.items() if name.endswith("KEY")}
+        settings = load(file, key)
+        assert settings.upstream.base_url == environ["ODDSBRIDGE_UPSTREAM__BASE_URL"]
+        base_url, [stream] = settings.upstream.base_url, settings.streams
+        async with aiohttp.ClientSession(headers={"X-Api-Key": read_key(settings)()}) as session:
+            async with session.get(f"{base_url}/fixtures/active", params={"sport": stream.sport}) as response:
+                assert (response.status, response.headers["x-ratelimit-limit"]) == (200, "7")
+            params = [("sportsbook", book) for book in stream.sportsbook or []]
+            async with session.get(f"{base_url}/stream/odds/{stream.sport}", params=params) as response:
+                assert response.status == 200
 
 
 @pytest.mark.parametrize(
