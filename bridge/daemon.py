@@ -156,8 +156,11 @@ class Daemon:
         _, late = await asyncio.wait(runs, timeout=self._settings.process.drain_s)
         for run in late:
             run.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
+        await asyncio.gather(*runs, return_exceptions=True)  # all are looked at, so asyncio reports none as overlooked
         await asyncio.gather(*(runs[run].give_up() for run in late))
+        for run in runs:
+            if run not in late:
+                run.result()  # why a shard has left says more than that another one was late
         if late:
             entries = sum(len(runs[run].buffer) for run in late)
             raise KafkaFailure(

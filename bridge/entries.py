@@ -71,6 +71,7 @@ class Entry:
         items: (key, upstream's own bytes) of each odd, fixture, or unknown event, in upstream's order.
         rejects: What could not be used.
         size: The size of the event's data on the wire, in bytes.
+        by_line: Whether the id stood in the id line only. The two count differently in the copilot feed.
     """
 
     event: str
@@ -78,6 +79,7 @@ class Entry:
     items: list[tuple[bytes, bytes]] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
     size: int = 0
+    by_line: bool = False
 
 
 class _OddsBody(msgspec.Struct, gc=False):
@@ -117,10 +119,8 @@ def decode(event: sse.Event) -> Entry:
     name = event.type
     if event.discarded:
         detail = f"{event.discarded} bytes of data are over the limit of an event"
-        own_id = _own_id(event)
-        return Entry(
-            name, own_id, rejects=[Reject("too-large", b"", b"", detail, event.discarded)], size=event.discarded
-        )
+        reject = Reject("too-large", b"", b"", detail, event.discarded)
+        return _by_line(Entry(name, None, rejects=[reject], size=event.discarded), event)
     if name in ODD_EVENTS:
         return _decode_odds(event)
     size = len(event.data)
@@ -132,7 +132,7 @@ def decode(event: sse.Event) -> Entry:
         entry_id = _entry_id(_body.decode(event.data).entry_id)
     except _UNUSABLE:
         entry_id = None
-    return Entry(name, entry_id or _own_id(event), [(b"", event.data)], size=size)
+    return _by_line(Entry(name, entry_id, [(b"", event.data)], size=size), event)
 
 
 def _decode_odds(event: sse.Event) -> Entry:
@@ -141,7 +141,7 @@ def _decode_odds(event: sse.Event) -> Entry:
         body = _odds_body.decode(event.data)
     except _UNUSABLE:
         return _decode_parts(event, _take_odd)
-    entry = Entry(event.type, _entry_id(body.entry_id) or _own_id(event), size=len(event.data))
+    entry = _by_line(Entry(event.type, _entry_id(body.entry_id), size=len(event.data)), event)
     for raw in body.data:
         _take_odd(raw, entry)
     return entry
@@ -168,9 +168,7 @@ def _decode_parts(event: sse.Event, take: "Callable[[msgspec.Raw, Entry], None]"
     else:
         for part in parts:
             take(part, entry)
-    if entry.id is None:
-        entry.id = _own_id(event)
-    return entry
+    return _by_line(entry, event)
 
 
 def _take_odd(raw: msgspec.Raw, entry: Entry) -> None:
@@ -224,5 +222,9 @@ def _entry_id(raw: msgspec.Raw) -> EntryId | None:
     return EntryId.parse(_string(raw))
 
 
-def _own_id(event: sse.Event) -> EntryId | None:
-    return EntryId.parse(event.own_id) if event.own_id else None
+def _by_line(entry: Entry, event: sse.Event) -> Entry:
+    """Give an entry whose body has no id the id of its own line, if it has one."""
+    if entry.id is None and event.own_id:
+        entry.id = EntryId.parse(event.own_id)
+        entry.by_line = entry.id is not None
+    return entry

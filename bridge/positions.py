@@ -44,7 +44,7 @@ class Positions:
             if position is None:
                 position = positions[held.stream] = self.of(held.stream)
             if held.entry_id is not None:
-                position.add(held.event, held.entry_id)
+                position.add(held.event, held.entry_id, by_line=held.by_line)
             else:
                 position.counter += 1
         return positions

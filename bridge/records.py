@@ -40,6 +40,7 @@ class Held:
         records: What is to be published, dead letters included.
         size: Bytes that it occupies in the buffer, roughly.
         headers: What its records share.
+        by_line: Whether the id stood in the id line only.
         rejects: What couldn't be made a record; becomes dead letters.
         dead: How many of the records are dead letters, by reason.
     """
@@ -51,6 +52,7 @@ class Held:
     records: list[Record]
     size: int
     headers: Headers
+    by_line: bool = False
     rejects: list[Reject] = field(default_factory=list)
     dead: dict[str, int] = field(default_factory=dict)
 

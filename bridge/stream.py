@@ -175,7 +175,7 @@ class Stream:
         metrics.entry(entry.event, entry.size, entry_id.ms if entry_id is not None else None, received)
         self._health.last_event = self._health.clock()
         was_open = continuity.replay is Replay.OPEN
-        verdict = continuity.judge(entry.event, entry_id)
+        verdict = continuity.judge(entry.event, entry_id, by_line=entry.by_line)
         if was_open:
             self._settle(continuity.replay)
         if verdict is Verdict.DUPLICATE:
@@ -195,8 +195,9 @@ class Stream:
                 records=records,
                 size=entry.size + RECORD_BYTES * (len(records) + 1),
                 headers=headers,
+                by_line=entry.by_line,
                 rejects=entry.rejects,
             )
         )
-        continuity.remember(entry.event, entry_id)
+        continuity.remember(entry.event, entry_id, by_line=entry.by_line)
         self._health.last_entry_id = position.highest

@@ -129,7 +129,9 @@ class KafkaQuestions:
             self._say("replication", Level.WRONG, text, f"set kafka.replication_factor = {brokers}, or add brokers")
             return
         text = f"topics that the bridge makes get {factor} replica{'s' * (factor != 1)}"
-        self._say("replication", Level.OK, text + (": a broker's loss is theirs" if factor == 1 else ""))
+        self._say(
+            "replication", Level.OK, text + (": a broker that is lost takes what it holds" if factor == 1 else "")
+        )
 
     def _judge_compression(self, cluster: Conversation) -> None:
         codec = self._kafka.compression

@@ -40,7 +40,7 @@ def judge(
         allow: The commands that grant a permission.
     """
     missing: list[Finding] = []
-    good: dict[tuple[str, str], int] = {}
+    good: dict[tuple[str, str], list[str]] = {}
     untold: dict[tuple[str, str], int] = {}
     for acl in acls:
         kind = (acl.resource_type, acl.operation)
@@ -49,13 +49,13 @@ def judge(
         denied = [name for name, answer in answers.items() if answer is False]
         if denied:
             missing.append(_denied(acl, denied, events, there, allow(acl)))
-        good[kind] = good.get(kind, 0) + sum(answer is True for answer in answers.values())
+        good.setdefault(kind, []).extend(name for name, answer in answers.items() if answer is True)
         if not answers or None in answers.values():
             untold[kind] = untold.get(kind, 0) + 1
     found = [
-        _finding(operation, kind, Level.OK, f"{operation} is allowed on {count} {_words(kind, count)}")
-        for (kind, operation), count in good.items()
-        if count
+        _finding(operation, kind, Level.OK, f"{operation} is allowed on {_counted(kind, names, events)}")
+        for (kind, operation), names in good.items()
+        if names
     ]
     found += [
         _finding(operation, kind, Level.WARNING, f"the brokers don't tell whether {operation} is allowed on {kind}s")
@@ -92,6 +92,12 @@ def _denied(acl: Acl, denied: Sequence[str], events: Collection[str], there: Col
 
 def _finding(operation: str, about: str, level: Level, text: str, fix: str = "") -> Finding:
     return Finding(Section.KAFKA, "acl", f"{operation} {about}", level, text, fix)
+
+
+def _counted(kind: str, names: Collection[str], events: Collection[str]) -> str:
+    count = len(set(names) - set(events))
+    of_events = " and on those of unknown events" if count < len(set(names)) else ""
+    return f"{count} {_words(kind, count)}{of_events}"
 
 
 def _words(kind: str, count: int) -> str:

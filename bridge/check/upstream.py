@@ -24,6 +24,7 @@ PATIENCE_S: Final = 5.0
 """Seconds that a question waits for upstream's rate limit; past that it stays open."""
 
 _KEY_REFUSED: Final = 401
+_ORDER: Final = ("key", "sport", "league", "sportsbook", "feed")  # whichever answer came first
 
 
 class UpstreamQuestions:
@@ -60,6 +61,7 @@ class UpstreamQuestions:
                 self._ask_streams(client), self._ask_leagues(rest), self._ask_sportsbooks(rest)
             )
             self.findings[:0] = [self._key(sports, opened), *self._sports(sports)]
+            self.findings.sort(key=lambda finding: _ORDER.index(finding.check))
         self.findings.append(clock.judge(self._readings))
 
     def _on_answer(self, sent: float, received: float, headers: Mapping[str, str]) -> None:

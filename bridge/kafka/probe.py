@@ -18,9 +18,7 @@ _CLOSED_BY_BROKER: Final = (
     "or want a client certificate"
 )
 
-_REFUSED: Final = (
-    "the broker refuses the token: its issuer, audience, subject or life isn't what the listener expects"
-)
+_REFUSED: Final = "the broker refuses the token: its issuer, audience, subject or life isn't what the listener expects"
 """A broker says so in a challenge, which aiokafka takes for consent; what it then asks is answered with nothing."""
 
 
@@ -51,7 +49,7 @@ async def _look(host: str, port: int, options: Mapping[str, Any]) -> Exception |
             try:
                 answer = await connection.send(MetadataRequest([]))
             finally:
-                connection.close()
+                await connection.close()
     except (KafkaError, OSError, ValueError, AssertionError) as error:
         return _clearer(error)
     if not answer.brokers and options.get("sasl_mechanism") == "OAUTHBEARER":

@@ -25,7 +25,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 
 from bridge.errors import KafkaFailure
 from bridge.kafka import InvalidRecordError
-from bridge.kafka.refusals import failure, principal
+from bridge.kafka.refusals import AUTHORIZATION, failure, principal
 
 BATCH_BYTES: Final = 256 * 1024
 """The size of a full batch. aiokafka keeps one request in flight a broker, so its own 16 KiB are too small."""
@@ -103,9 +103,19 @@ class Producer:
 
     def failure(self, error: BaseException, doing: str) -> KafkaFailure:
         """What an error of this producer means for the shard; see `refusals.failure`."""
+        error = self._forbidden() or error
         if isinstance(error, TransactionalIdAuthorizationFailed):  # it doesn't always say which
             error = TransactionalIdAuthorizationFailed(self._settings["transactional_id"])
         return failure(error, doing, who=self._principal)
+
+    def _forbidden(self) -> BaseException | None:
+        """The missing permission that ended the open transaction: of all that comes after, aiokafka says other things."""
+        transactions = self._inner._txn_manager  # noqa: SLF001
+        waiter = transactions._transaction_waiter if transactions is not None else None  # noqa: SLF001
+        if waiter is None or not waiter.done() or waiter.cancelled():
+            return None
+        error: BaseException | None = waiter.exception()
+        return error if isinstance(error, AUTHORIZATION) else None
 
     def batch(self, limit: int) -> BatchBuilder:
         """An empty batch that takes at most `limit` bytes before compression, but always one record."""
@@ -145,14 +155,17 @@ class Producer:
         accumulator, sender, transactions = inner._message_accumulator, inner._sender, inner._txn_manager  # noqa: SLF001
         accumulator._closed = True  # noqa: SLF001
         batches = [*accumulator._pending_batches, *(b for queue in accumulator._batches.values() for b in queue)]  # noqa: SLF001
+        accumulator._pending_batches.update(batches)  # noqa: SLF001 -- where a batch takes itself out when it has failed
         accumulator.fail_all(ProducerClosed())
         for batch in batches:  # asyncio would report what nobody looked at
             waiter = batch._drain_waiter  # noqa: SLF001
             if waiter.done() and not waiter.cancelled():
                 waiter.exception()
+        inner.client._get_conn = _no_connection  # noqa: SLF001
         with contextlib.suppress(KafkaError, OSError, TimeoutError):
             async with asyncio.timeout(_CLOSE_S):
                 await inner.client.close()
+        _no_metadata(inner.client)
         task = sender.sender_task
         if task is not None:
             task.cancel()
@@ -162,3 +175,18 @@ class Producer:
         waiter = transactions._transaction_waiter if transactions is not None else None  # noqa: SLF001
         if waiter is not None and waiter.done() and not waiter.cancelled():
             waiter.exception()
+
+
+async def _no_connection(*_: object, **__: object) -> None:
+    """In the place of a client's way to connect: a closed one would connect again as soon as a broker is back."""
+
+
+def _no_metadata(client: Any) -> None:
+    """End the waiting for a closed client's metadata: the sender's tasks would wait, and so stay, for ever."""
+    waited_for = client._md_update_fut  # noqa: SLF001
+    if waited_for is not None and not waited_for.done():
+        waited_for.set_result(False)
+    gone = asyncio.get_running_loop().create_future()
+    gone.set_exception(ProducerClosed())
+    gone.exception()
+    client._md_update_fut = gone  # noqa: SLF001 -- whoever waits from now on

@@ -2,49 +2,25 @@
 
 import asyncio
 import gzip
-import json
 import time
-from collections.abc import AsyncIterator, Iterable
-from email.utils import formatdate
+from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
 import pytest
 
-from bridge.errors import Disconnected, NotAStream, RateLimited, Refused, UpstreamError
+from bridge.errors import Disconnected, NotAStream, Refused, UpstreamError
 from bridge.upstream import rest as module
 from bridge.upstream.rest import Rest
+from tests.check.rest_wire import SECRET, answers, client, page
 from tests.upstream.wire import Upstream, Wire
-
-SECRET = "s3cret/key+with=signs"
 
 
 @pytest.fixture
 async def upstream() -> AsyncIterator[Upstream]:
     async with Upstream() as one:
         yield one
-
-
-def client(upstream: Upstream, **more: Any) -> Rest:
-    return Rest(upstream.url + "/api/v3", lambda: SECRET, **{"timeout_s": 5.0, "patience_s": 0.0, **more})
-
-
-def answers(upstream: Upstream, *bodies: tuple[str, bytes]) -> None:
-    """One answer after the other, each by its status line's end with headers; the last one stays."""
-    rest = list(bodies)
-
-    async def answer(wire: Wire) -> None:
-        head, body = rest.pop(0) if len(rest) > 1 else rest[0]
-        status, *headers = head.splitlines()
-        lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", "Connection: close", *headers, "", ""]
-        await wire.send("\r\n".join(lines).encode() + body)
-
-    upstream.answer = answer
-
-
-def page(items: Iterable[object], **more: object) -> tuple[str, bytes]:
-    return "200 OK\nContent-Type: application/json", json.dumps({"data": list(items), **more}).encode()
 
 
 async def all_pages(upstream: Upstream) -> list[list[Any]]:
@@ -223,95 +199,6 @@ async def test_a_compressed_answer_is_not_blown_up(upstream: Upstream) -> None:
     async with client(upstream) as rest:
         with pytest.raises(UpstreamError, match="not JSON"):
             await rest.get("/x")
-
-
-def limited(**headers: str) -> tuple[str, bytes]:
-    lines = [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
-    return "\n".join(["429 Too Many Requests", *lines]), b'{"error":"slow down"}'
-
-
-def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Lets no time pass where the client waits, and keeps what it wanted to wait."""
-    waited: list[float] = []
-    real, skipped = time.monotonic, 0.0
-
-    async def sleep(seconds: float) -> None:
-        nonlocal skipped
-        if seconds:
-            waited.append(seconds)
-            skipped += seconds
-
-    class Time:
-        monotonic = staticmethod(lambda: real() + skipped)
-        time = staticmethod(time.time)
-
-    class Asyncio:
-        def __getattr__(self, name: str) -> Any:
-            return sleep if name == "sleep" else getattr(asyncio, name)
-
-    monkeypatch.setattr(module, "time", Time)
-    monkeypatch.setattr(module, "asyncio", Asyncio())
-    return waited
-
-
-async def test_retry_after_is_waited_for(upstream: Upstream, monkeypatch: pytest.MonkeyPatch) -> None:
-    waited = waits(monkeypatch)
-    answers(upstream, limited(Retry_After="7"), page([1]))
-    async with client(upstream, patience_s=10.0) as rest:
-        assert (await rest.get("/x"))["data"] == [1]
-    assert waited == [pytest.approx(7, abs=0.5)]
-
-
-async def test_without_a_word_of_when_it_waits_as_the_guide_says(
-    upstream: Upstream, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    waited = waits(monkeypatch)
-    answers(upstream, limited(), page([1]))
-    async with client(upstream, patience_s=20.0) as rest:
-        await rest.get("/x")
-    assert waited == [pytest.approx(15, abs=0.5)]
-
-
-async def test_a_429_that_never_ends_is_not_asked_in_a_tight_loop(
-    upstream: Upstream, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    waited = waits(monkeypatch)
-    answers(upstream, limited(Retry_After="0"))
-    async with client(upstream, patience_s=4.5) as rest:
-        with pytest.raises(RateLimited):
-            await rest.get("/x")
-    assert len(upstream.requests) == 5
-    assert waited == [pytest.approx(1, abs=0.2)] * 4
-
-
-async def test_what_would_take_too_long_is_told_with_the_time(upstream: Upstream) -> None:
-    answers(upstream, limited(Retry_After="120"))
-    async with client(upstream, patience_s=10.0) as rest:
-        with pytest.raises(RateLimited) as caught:
-            await rest.get("/x")
-    assert caught.value.retry_after == pytest.approx(120, abs=2)
-
-
-async def test_a_used_up_limit_holds_the_next_request_until_its_reset(
-    upstream: Upstream, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    waited = waits(monkeypatch)
-    skewed = time.time() + 500  # upstream's own clock counts, however wrong
-    date = formatdate(skewed, usegmt=True)
-    headers = f"Date: {date}\nx-ratelimit-limit: 2500\nx-ratelimit-remaining: 0\nx-ratelimit-reset: {int(skewed) + 9}"
-    answers(upstream, (f"200 OK\n{headers}", b"1"), ("200 OK\nx-ratelimit-remaining: 2499", b"2"))
-    async with client(upstream, patience_s=20.0) as rest:
-        assert [await rest.get("/x"), await rest.get("/x"), await rest.get("/x")] == [1, 2, 2]
-    assert waited == [pytest.approx(9, abs=1)]
-
-
-async def test_an_absurd_reset_does_not_stop_it_for_good(upstream: Upstream, monkeypatch: pytest.MonkeyPatch) -> None:
-    waited = waits(monkeypatch)
-    headers = "x-ratelimit-remaining: 0\nx-ratelimit-reset: 99999999999"
-    answers(upstream, (f"200 OK\n{headers}", b"1"), ("200 OK", b"2"))
-    async with client(upstream, patience_s=100.0) as rest:
-        assert [await rest.get("/x"), await rest.get("/x")] == [1, 2]
-    assert waited == [pytest.approx(60, abs=1)]
 
 
 async def test_each_answer_is_told_with_its_times(upstream: Upstream) -> None:

@@ -145,7 +145,7 @@ async def test_kills_at_random_moments_lose_nothing_and_double_nothing(
             await bridge.kill()
             killer.lives.append((born, time()))
             for kind in ("reorder", "duplicates"):
-                await control.fault(kind, sport="soccer", p=0.1, distance=6)
+                await control.fault(kind, sport="soccer", p=0.25, distance=8)
             while len(killer.lives) < KILLS:
                 await control.settings(replay_by=rng.choice(["id", "arrival"]))
                 await killer.life(blind=rng.random() < 0.2)

@@ -60,6 +60,7 @@ async def test_a_broker_killed_and_restarted_costs_neither_an_entry_nor_a_connec
             assert await bridge.stop() == 0
             library = [line for line in bridge.lines() if str(line["logger"]).startswith("aiokafka")]
             tell(f"{len(bridge.lines())} lines in the log, {len(library)} of them aiokafka's")
+            assert not [line for line in bridge.lines() if line["logger"] == "asyncio"], "something was left behind"
             assert len(bridge.lines()) < 80, "the log was flooded while no broker answered"
         logs = await simulator.control.logs()
     records = await read(own.bootstrap_servers, f"{unique}.")

@@ -38,12 +38,13 @@ def producer(servers: str, transactional_id: str) -> Producer:
     )
 
 
-def writer(servers: str, name: str, deadline_s: float) -> Writer:
-    """A writer whose topics are all one."""
+def writer(servers: str, name: str, deadline_s: float, topic: str = "") -> Writer:
+    """A writer whose topics are all one; the transactional id's name if no other is given."""
+    topic = topic or name
     return Writer(
         lambda: producer(servers, name),
-        topics=lambda: {name: Existing(3, {})},
-        checkpoints=name,
+        topics=lambda: {topic: Existing(3, {})},
+        checkpoints=topic,
         shard=0,
         deadline_s=deadline_s,
     )
@@ -145,6 +146,26 @@ async def test_a_writer_that_is_abandoned_while_the_broker_stands_still_leaves_n
                 await abandoned.abandon()
             finally:
                 own.resume()
+
+
+@pytest.mark.kafka
+async def test_a_writer_that_is_abandoned_while_the_broker_is_gone_leaves_nothing_behind(
+    own: EmbeddedKafka, unique: str
+) -> None:
+    await make(own.bootstrap_servers, unique, 3, {})
+    open_ones = [writer(own.bootstrap_servers, f"{unique}-{n}", 1.0, topic=unique) for n in range(TIMES)]
+    async with nothing_left():
+        for n, abandoned in enumerate(open_ones):
+            await abandoned.open(30)
+            await abandoned.write(round_of(unique, n))
+        await asyncio.to_thread(own.kill)
+        try:
+            for n, abandoned in enumerate(open_ones):
+                with pytest.raises(CommitUnknown):
+                    await abandoned.write(round_of(unique, n))
+                await abandoned.abandon()
+        finally:
+            await asyncio.to_thread(own.restart)
 
 
 @pytest.mark.kafka

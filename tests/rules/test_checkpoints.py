@@ -23,6 +23,8 @@ def position(count: int = 300, *, step: int = 10) -> Position:
     made = Position()
     for n in range(count):
         made.add("odds" if n % 3 else "locked-odds", EntryId(1_790_000_000_000 + n * step, n % 2))
+    for n in range(count):
+        made.add("odds", EntryId(n, 0), by_line=True)
     made.counter = 5
     return made
 
@@ -103,15 +105,16 @@ def test_a_claim_tells_a_person_who_and_when() -> None:
 # --- the committed positions of a shard ---------------------------------------------------------------------------
 
 
-def held(stream: str, entry_id: EntryId | None) -> Held:
-    return Held(stream, "odds", entry_id, 0, [], 1, [])
+def held(stream: str, entry_id: EntryId | None, *, by_line: bool = False) -> Held:
+    return Held(stream, "odds", entry_id, 0, [], 1, [], by_line)
 
 
 def test_a_round_moves_what_is_committed_only_when_it_is_kept() -> None:
     positions = Positions(["nba", "nfl"], "me")
     positions.adopt(Stored())
     assert positions.stamps == {"nba": None, "nfl": None}
-    entries = [held("nba", EntryId(1, 0)), held("nba", None), held("nba", EntryId(3, 0))]
+    aside = held("nba", EntryId(9, 9), by_line=True)
+    entries = [held("nba", EntryId(1, 0)), held("nba", None), held("nba", EntryId(3, 0)), aside]
     after = positions.after(entries)
     assert set(after) == {"nba"}
     assert (after["nba"].highest, after["nba"].counter) == (EntryId(3, 0), 1)

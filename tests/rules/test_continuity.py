@@ -45,6 +45,19 @@ def test_what_has_no_id_is_never_a_duplicate_and_moves_nothing() -> None:
     assert continuity.position.marks() == before
 
 
+def test_an_id_of_an_id_line_is_known_again_and_proves_nothing() -> None:
+    continuity = connected(position_of(live(0, 3)))
+    far = EntryId(NOW + 10**9, 0)
+    assert continuity.judge("odds", far, by_line=True) is Verdict.NEW
+    assert continuity.judge("odds", EntryId(1, 0), by_line=True) is Verdict.NEW, (
+        "it can't be late: it counts differently"
+    )
+    assert proof(continuity) is Replay.OPEN
+    continuity.remember("odds", far, by_line=True)
+    assert continuity.judge("odds", far, by_line=True) is Verdict.DUPLICATE
+    assert continuity.position.highest == live(2, 1)[0][1]
+
+
 def test_the_memory_of_a_running_stream_is_the_window() -> None:
     continuity = Continuity(Position())
     entries = live(0, WINDOW + 1)
@@ -143,3 +156,31 @@ def test_each_connect_begins_anew() -> None:
     continuity.judge(*live(199, 1)[0])
     continuity.judge(*newest)
     assert proof(continuity) is Replay.PROVEN
+
+
+def test_an_id_of_a_line_is_known_again_and_never_resumed_from_where_bodies_have_ids() -> None:
+    """In the copilot feed the id line and the body's id differ by months."""
+    position = Position()
+    position.add("futures", EntryId(1_743_346_063_175, 0), by_line=True)
+    assert position.resume_from == EntryId(1_743_346_063_175, 0), "as long as nothing better is known"
+    for event, entry_id in live(0, 5):
+        position.add(event, entry_id)
+    position.add("futures", EntryId(1_743_346_063_999, 0), by_line=True)
+    again = Position.decode(position.encode())
+    for each in (position, again):
+        assert each.resume_from == live(0, 1)[0][1]
+        assert each.highest == live(4, 1)[0][1]
+        continuity = connected(each)
+        for line in (EntryId(1_743_346_063_175, 0), EntryId(1_743_346_063_999, 0)):
+            assert continuity.judge("futures", line, by_line=True) is Verdict.DUPLICATE
+        assert continuity.replay is Replay.OPEN
+
+
+def test_a_feed_without_ids_in_its_bodies_resumes_by_its_id_lines() -> None:
+    position = Position()
+    for event, entry_id in live(0, 300):
+        position.add(event, entry_id, by_line=True)
+    again = Position.decode(position.encode())
+    assert again.by_line
+    assert again.highest == live(299, 1)[0][1]
+    assert again.resume_from == position.resume_from

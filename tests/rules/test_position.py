@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.continuity import RECENT, RECENT_BYTES, Continuity, Position, Replay, Verdict
+from bridge.continuity import ASIDE, RECENT, RECENT_BYTES, Continuity, Position, Replay, Verdict
 from bridge.entries import EntryId
 from tests.support.ids import NOW, Named, live, near, position_of
 
@@ -115,10 +115,37 @@ def test_ids_in_descending_order_dont_fill_it_either() -> None:
     assert len(words(position)) <= RECENT_BYTES
 
 
+def test_ids_of_id_lines_are_known_again_and_never_resumed_from() -> None:
+    position = position_of(live(0, 300))
+    before = position.highest, position.resume_from, words(position)
+    for n in range(40):
+        position.add("odds", EntryId(n, 5), by_line=True)
+    assert (position.highest, position.resume_from, words(position)) == before
+    back = Position.decode(position.encode())
+    assert back.marks()[:ASIDE] == [("odds", EntryId(n, 5)) for n in range(40 - ASIDE, 40)]
+    assert back.encode() == position.encode()
+
+
+def test_where_no_body_has_an_id_those_of_lines_count_until_one_has() -> None:
+    position = Position()
+    for event, entry_id in live(0, 300):
+        position.add(event, entry_id, by_line=True)
+    back = Position.decode(position.encode())
+    assert back.by_line
+    assert (back.highest, back.resume_from) == (position.highest, position.resume_from)
+    assert back.highest == live(299, 1)[0][1]
+    back.add("odds", EntryId(5, 0))
+    assert not back.by_line
+    assert back.highest == back.resume_from == EntryId(5, 0)
+    assert live(299, 1)[0] in back.marks(), "what was published last is known still"
+
+
 def test_a_copy_goes_its_own_way() -> None:
     position = position_of(live(0, 300))
+    position.add("odds", EntryId(1, 5), by_line=True)
     before = position.encode()
     twin = position.copy()
+    twin.add("odds", EntryId(2, 5), by_line=True)
     twin.add("odds", EntryId(NOW + 10**6, 0))
     twin.counter += 1
     assert position.encode() == before
@@ -138,6 +165,9 @@ def test_a_copy_goes_its_own_way() -> None:
         {"from_ms": 1, "ids": "0:0-0", "events": ["odds"], "floor": 3},
         {"from_ms": 1, "ids": "0:0-0", "events": ["odds"], "floor": "low"},
         {"from_ms": 1, "ids": "", "events": [], "counter": "many"},
+        {"from_ms": 1, "ids": "", "events": [], "aside": "odds 1-0"},
+        {"from_ms": 1, "ids": "", "events": [], "aside": ["odds"]},
+        {"from_ms": 1, "ids": "", "events": [], "aside": ["odds 1-x"]},
     ],
 )
 def test_what_isnt_a_position_is_a_value_error(wrong: dict[str, object]) -> None:

@@ -73,11 +73,13 @@ async def test_an_entry_over_the_limit_is_offered_as_a_reject(play: Play) -> Non
 
 
 async def test_an_id_is_never_inherited(play: Play) -> None:
-    scene = await play([b"id: 7-0\n" + frame("odds", None, "a") + frame("odds", None, "a")])
-    assert [held.entry_id for held in scene.held] == [EntryId(7, 0), None]
-    assert [dict(held.headers)["order"] for held in scene.held] == [b"7-0-0", b"7-0-1"]
-    assert [dict(held.headers).get("entry_id") for held in scene.held] == [b"7-0", None]
+    scene = await play([entries(7, 7) + b"id: 9-0\n" + frame("odds", None, "a") + frame("odds", None, "a")])
+    assert [held.entry_id for held in scene.held] == [EntryId(NOW + 7, 0), EntryId(9, 0), None]
+    orders = [dict(held.headers)["order"].decode() for held in scene.held]
+    assert orders == [f"{NOW + 7}-0-0", "9-0-0", f"{NOW + 7}-0-1"]
+    assert [dict(held.headers).get("entry_id") for held in scene.held] == [b"%d-0" % (NOW + 7), b"9-0", None]
     assert scene.metrics.without_id == 1
+    assert scene.health.last_entry_id == EntryId(NOW + 7, 0), "an id of an id line isn't one that upstream replays from"
 
 
 async def test_duplicates_are_counted_and_late_entries_published(play: Play) -> None:
