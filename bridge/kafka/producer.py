@@ -109,7 +109,7 @@ class Producer:
         return failure(error, doing, who=self._principal)
 
     def _forbidden(self) -> BaseException | None:
-        """The missing permission that ended the open transaction: of all that comes after, aiokafka says other things."""
+        """The missing permission that ended the open transaction; all that comes after fails with another error."""
         transactions = self._inner._txn_manager  # noqa: SLF001
         waiter = transactions._transaction_waiter if transactions is not None else None  # noqa: SLF001
         if waiter is None or not waiter.done() or waiter.cancelled():

@@ -11,7 +11,7 @@ from aiokafka.errors import IllegalOperation, KafkaError
 from bridge.errors import RecordsRefused
 from bridge.kafka.batches import Batch, Packer
 from bridge.kafka.producer import RECORD_FAULTS, Producer
-from bridge.kafka.refusals import AUTHORIZATION, failure
+from bridge.kafka.refusals import failure
 from bridge.kafka.topics import Existing
 from bridge.records import Headers, Held, Record
 
@@ -171,7 +171,5 @@ def _raise_refusals(sent: Sent) -> None:
 
 def _raise_failures(sent: Sent) -> None:
     _raise_refusals(sent)
-    errors = [error for _, error in _failed(sent)]
-    # A topic that is forbidden fails the whole transaction, and its other batches with errors that don't say why.
-    for error in sorted(errors, key=lambda error: not isinstance(error, AUTHORIZATION)):
+    for _, error in _failed(sent):
         raise error

@@ -1,6 +1,7 @@
 """A broker with TLS, SASL and ACLs: every permission of the documented list is seen to be there, and to be missing."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,18 @@ async def test_one_that_is_missing_is_named_with_the_command(
     optional = made and operation == "Create"  # somebody made them; only unknown events would want it
     assert {finding["level"] for finding in bad(output)} == ({"warning"} if optional else {"wrong"})
     assert output.code == (0 if optional else 3)
+
+
+async def test_describe_is_not_taken_for_write(locked: SecureKafka, let_in: Command, unique: str) -> None:
+    acls = [replace(acl, operation="Describe") if acl.operation == "Write" else acl for acl in acls_of(let_in)]
+    await locked.allow("User:bridge", acls)
+
+    def told(output: Output) -> set[str]:
+        return {finding["about"] for finding in output.of("acl") if finding["level"] == "wrong"}
+
+    wanted = {f"Write topic {unique}.*", f"Write transactional-id {unique}.oddsbridge-*"}
+    output = await until(lambda: checked(let_in), lambda o: told(o) == wanted, within=20, what="only Write missing")
+    assert output.code == 3
 
 
 async def test_whoever_may_do_nothing_is_told_all_of_it(locked: SecureKafka, let_in: Command) -> None:

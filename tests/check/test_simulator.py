@@ -31,10 +31,14 @@ async def simulator() -> AsyncIterator[Simulator]:
 
 
 async def findings(
-    simulator: Simulator, folder: Path, streams: Sequence[Mapping[str, object]] = STREAMS, key: str = "demo-key"
+    simulator: Simulator,
+    folder: Path,
+    streams: Sequence[Mapping[str, object]] = STREAMS,
+    key: str = "demo-key",
+    silence_s: float = 5.0,
 ) -> list[Finding]:
     file = folder / "check.toml"
-    file.write_text(toml(simulator.base_url, "127.0.0.1:1", "x", list(streams), upstream={"silence_s": 5.0}))
+    file.write_text(toml(simulator.base_url, "127.0.0.1:1", "x", list(streams), upstream={"silence_s": silence_s}))
     questions = UpstreamQuestions(load(file, {}, need_key=False), lambda: key)
     await questions.ask()
     return questions.findings
@@ -87,7 +91,7 @@ async def test_a_list_that_cannot_be_had_is_told_and_the_streams_are_tried(
 async def test_a_key_that_has_used_up_its_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PATIENCE_S", 0.1)
     async with Simulator(SimulatorOptions(rate=0.0, fixtures=2, rest_limit=1, connect_limit=1)) as simulator:
-        found = await findings(simulator, tmp_path)
+        found = await findings(simulator, tmp_path, silence_s=1.0)
     levels = {level: sum(finding.level is level for finding in found) for level in Level}
     assert levels[Level.WRONG] == 0, found
     assert levels[Level.WARNING] >= 5

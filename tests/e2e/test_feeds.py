@@ -1,5 +1,6 @@
 """Each feed, from the simulator through the real daemon into a real Kafka."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from bridge.demo.kafka import EmbeddedKafka
@@ -11,7 +12,7 @@ from tests.support.oracle import assert_ordered, assert_same, emitted, published
 from tests.support.reader import read
 from tests.support.waiting import until
 
-STREAMS = [
+STREAMS: list[Mapping[str, object]] = [
     {"name": "nba", "feed": "odds", "sport": "basketball", "sportsbook": ["DraftKings", "FanDuel"]},
     {"name": "scores", "feed": "results", "sport": "basketball"},
     {"name": "pilot", "feed": "copilot", "sport": "basketball"},

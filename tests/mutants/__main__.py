@@ -11,7 +11,7 @@ import time
 from tests.mutants.workshop import Stale, Verdict, bridge, run
 from tests.mutants.wrong import WRONG, Wrong
 
-_WIDTH = 63
+_WIDTH = 64
 
 
 def main(words: list[str]) -> int:

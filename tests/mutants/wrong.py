@@ -114,11 +114,18 @@ WRONG = [
         (RULES + "test_continuity.py",),
     ),
     Wrong(
-        "a replay is asked from the highest id, so late entries are lost",
+        "a replay is asked from the highest id, so late ones are lost",
         "continuity/replay.py",
         "self.position.highest, self.position.resume_from\n",
         "self.position.highest, self.position.highest\n",
         (RULES + "test_position.py",),
+    ),
+    Wrong(
+        "a replay is asked from the lowest id, so second copies are new",
+        "continuity/position.py",
+        "islice(self._arrived, len(self._arrived) // 4, None)",
+        "islice(self._arrived, 0, None)",
+        (RULES + "test_position.py", KILL),
     ),
     Wrong(
         "the culprit isn't looked for alone",

@@ -1,11 +1,14 @@
 """ACLs on: with the list that is documented everything works, and what is missing is named."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import pytest
+from aiokafka.errors import IllegalOperation
+from aiokafka.producer.message_accumulator import BatchBuilder
 
 from bridge.cli.exits import Exit
 from bridge.errors import Unpublishable
@@ -112,6 +115,12 @@ async def test_a_permission_taken_away_blocks_and_given_back_goes_on(
             await assert_all_arrived(locked, unique, bridge, control)
 
 
+def batch(producer: Producer) -> BatchBuilder:
+    made = producer.batch(1_000)
+    made.append(timestamp=None, key=b"key", value=b"value", headers=[])
+    return made
+
+
 async def test_of_a_failed_transaction_the_forbidden_topic_is_named(locked: SecureKafka, unique: str) -> None:
     """The batches of the other topics fail too, and with an error that looks like another owner's fence."""
     await locked.let_in(unique, PASSWORD)
@@ -127,8 +136,21 @@ async def test_of_a_failed_transaction_the_forbidden_topic_is_named(locked: Secu
     await locked.forbid(f"User:{unique}", Acl("topic", names[1], "literal", "Write", ""))
     records = [Record(name, b"key", b"value", []) for name in names[:2]]
     entry = Held("stream", "event", None, int(time.time() * 1000), records, 1, [])
+    told = f"allow Write on the topic {names[1]} for User:{unique}"
     try:
-        with pytest.raises(Unpublishable, match=f"allow Write on the topic {names[1]} for User:{unique}"):
+        with pytest.raises(Unpublishable, match=told):
             await writer.write(Round(1, [entry], [(b"!claim", b"{}")]))
     finally:
         await writer.abandon()
+    producer = make()
+    await producer.start(15)
+    try:
+        await producer.begin()
+        delivery = await producer.send(batch(producer), names[1], 0)
+        await asyncio.wait([delivery])
+        with pytest.raises(IllegalOperation) as caught:  # whoever is still sending learns no more than this
+            await producer.send(batch(producer), names[0], 0)
+        assert told in str(producer.failure(caught.value, "writing"))
+    finally:
+        await producer.abandon()
+        delivery.exception()

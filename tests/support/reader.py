@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
@@ -37,7 +38,7 @@ async def read(servers: str, prefix: str, *, topics: Iterable[str] = (), committ
     return await asyncio.to_thread(_read, servers, prefix, tuple(topics), committed)
 
 
-def _read(servers: str, prefix: str, wanted: tuple[str, ...], committed: bool) -> list[Seen]:  # noqa: FBT001
+def _read(servers: str, prefix: str, wanted: tuple[str, ...], committed: bool) -> list[Seen]:
     consumer = Consumer(
         {
             "bootstrap.servers": servers,
@@ -70,18 +71,19 @@ def _read(servers: str, prefix: str, wanted: tuple[str, ...], committed: bool) -
                     raise KafkaException(error)
                 ends += 1
                 continue
-            headers = {name: value.decode() for name, value in message.headers() or []}
-            seen.append(
-                Seen(
-                    message.topic(),
-                    message.partition(),
-                    message.offset(),
-                    message.timestamp()[1],
-                    (message.key() or b"").decode(),
-                    message.value() or b"",
-                    headers,
-                )
-            )
+            seen.append(_seen(message))
         return seen
     finally:
         consumer.close()
+
+
+def _seen(message: Any) -> Seen:
+    return Seen(
+        message.topic(),
+        message.partition(),
+        message.offset(),
+        message.timestamp()[1],
+        (message.key() or b"").decode(),
+        message.value() or b"",
+        {name: value.decode() for name, value in message.headers() or []},
+    )

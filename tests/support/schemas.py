@@ -3,6 +3,7 @@
 import json
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from jsonschema import Draft202012Validator
 
@@ -17,7 +18,7 @@ def validator(name: str) -> Draft202012Validator:
     return Draft202012Validator(_closed(schema))
 
 
-def _closed(schema: object) -> object:
+def _closed(schema: Any) -> Any:
     if isinstance(schema, dict):
         closed = {name: _closed(value) for name, value in schema.items()}
         return closed | {"additionalProperties": False} if "properties" in closed else closed
