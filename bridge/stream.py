@@ -73,6 +73,7 @@ class Stream:
         self._buffer = buffer
         self._max_event_bytes = max_event_bytes
         self._health = health
+        health.last_entry_id = position.highest
         self._metrics = metrics
         self._backoff = Backoff()
         self._retry_s = 0.0
