@@ -1,14 +1,16 @@
 """The command line: one verb, one file.
 
 A verb's module holds a function of the verb's name, written as Typer wants it. It is imported when the verb is
-called and not before, so that `--help` is quick and one verb's needs are no other's.
+called and not before, so that `--help` is quick and one verb's needs are no other's. Its docstring is its `--help`,
+and ends with a paragraph "Example:", whose lines are kept as they stand.
 """
 
+import inspect
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 from typer.core import TyperGroup
@@ -27,6 +29,13 @@ VERBS = {
 """Each verb and its line in `--help`; its module has the same name."""
 
 
+class _Completion(NamedTuple):
+    """What a shell offers; Click's own class of this shape is not to be had from Typer."""
+
+    value: str
+    help: str
+
+
 class _Verbs(TyperGroup):
     """Finds a verb's module when the verb is called; lists the verbs without importing any."""
 
@@ -43,8 +52,15 @@ class _Verbs(TyperGroup):
         if cmd_name not in VERBS:
             return None
         verb = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-        verb.command(cmd_name)(getattr(import_module(f"bridge.cli.{cmd_name}"), cmd_name))
+        function = getattr(import_module(f"bridge.cli.{cmd_name}"), cmd_name)
+        verb.command(cmd_name, help=_help_of(function))(function)
         return typer.main.get_command(verb)
+
+    def shell_complete(self, ctx: typer.Context, incomplete: str) -> list[Any]:  # type: ignore[override]
+        """The verbs, or the options that may stand before one; Typer's own would import every verb for its line."""
+        if incomplete.startswith("-"):
+            return super().shell_complete(ctx, incomplete)  # type: ignore[no-any-return, unused-ignore]
+        return [_Completion(verb, line) for verb, line in VERBS.items() if verb.startswith(incomplete)]
 
     def format_commands(self, ctx: typer.Context, formatter: Any) -> None:  # type: ignore[override]
         del ctx
@@ -61,12 +77,16 @@ class _Verbs(TyperGroup):
 app = typer.Typer(
     cls=_Verbs,
     name="oddsbridge",
-    add_completion=False,
     no_args_is_help=True,
     rich_markup_mode=None,
     # Typer's own tracebacks show local variables, and one of them may be the key.
     pretty_exceptions_enable=False,
 )
+
+
+def _help_of(verb: Callable[..., None]) -> str:
+    """A verb's docstring; Typer joins the lines of a paragraph unless a backspace stands before it."""
+    return inspect.cleandoc(verb.__doc__ or "").replace("\n\nExample:\n", "\n\n\b\nExample:\n")
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 — called by Typer

@@ -44,7 +44,7 @@ def check(
     ] = False,
     json: Json = False,
 ) -> None:
-    r"""Check the configuration, OpticOdds, Kafka and its topics: a line each, with ✓, ! or ✗ and what mends it.
+    """Check the configuration, OpticOdds, Kafka and its topics: a line each, with ✓, ! or ✗ and what mends it.
 
     Nothing is published or changed, and a running bridge doesn't notice. For each pair of feed and sport one stream
     is opened and closed at once, which counts for the key's 250 connects in 15 s. The names of leagues and sportsbooks
@@ -55,7 +55,6 @@ def check(
     Exit codes: 0 nothing is wrong (! may be), 2 the configuration, 3 Kafka or its topics, 5 OpticOdds. Of several,
     the first.
 
-    \b
     Example:
       oddsbridge check -c oddsbridge.toml
       oddsbridge check -c oddsbridge.toml --json | jq '.findings[] | select(.level == "wrong")'

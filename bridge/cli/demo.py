@@ -8,7 +8,6 @@ import typer
 from bridge.cli.exits import Exit
 from bridge.demo.acts import Schedule
 from bridge.demo.run import run
-from bridge.demo.screen import Screen
 
 
 def demo(
@@ -23,9 +22,13 @@ def demo(
     The daemon is killed, a connection torn, Kafka killed; then the topics are read and compared with what upstream
     delivered. Exit code 0 only if nothing is lost, doubled or out of order. Nothing keeps running afterwards.
 
-    Example: oddsbridge demo --keep
+    On a terminal a live view shows streams, Kafka and what is done to them; elsewhere there is a line a second.
+
+    Example:
+      oddsbridge demo
+      oddsbridge demo --keep
     """
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")  # a terminal without "─" shows "?" instead of a traceback
-    if not run(Screen(sys.stdout), schedule=Schedule(), keep=keep):
+    if not run(sys.stdout, schedule=Schedule(), keep=keep):
         raise typer.Exit(Exit.FAILED)

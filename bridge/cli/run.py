@@ -21,7 +21,9 @@ def run(
 
     SIGTERM or Ctrl-C drains: what was read is committed, within process.drain_s seconds. A second one quits at once.
 
-    Example: oddsbridge run -c oddsbridge.toml
+    Example:
+      export ODDSBRIDGE_UPSTREAM__API_KEY=...
+      oddsbridge run -c oddsbridge.toml
     """
     settings = load(config)
     configure(settings.log.level, settings.log.format, secrets=[read_key(settings)()])

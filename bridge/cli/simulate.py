@@ -64,16 +64,15 @@ def simulate(
     rest_limit: Annotated[int, typer.Option(help="REST requests in 15 s before 429; 0 is no limit.", min=0)] = 2_500,
     fixtures: Annotated[int, typer.Option(help="Fixtures on the board for each league.", min=1)] = 6,
 ) -> None:
-    """Serve an OpticOdds to develop against: odds, results and copilot streams and REST, with faults on demand.
+    r"""Serve an OpticOdds to develop against: odds, results and copilot streams and REST, with faults on demand.
 
-    \b
     Example:
       oddsbridge simulate --rate 2000 --replay none
-      curl -N -H 'X-Api-Key: demo-key' \\
+      curl -N -H 'X-Api-Key: demo-key' \
         'http://127.0.0.1:8765/api/v3/stream/odds/basketball?sportsbook=Pinnacle'
       curl -H 'X-Api-Key: demo-key' 'http://127.0.0.1:8765/api/v3/fixtures/active?sport=basketball'
       curl -d '{"kind":"tear","inside":true}' http://127.0.0.1:8765/_sim/faults
-    """  # noqa: D301 — the escape keeps Click from joining the lines
+    """
     host, port = _address(listen)
     options = SimulatorOptions(
         host=host,

@@ -34,7 +34,7 @@ def topics(
     ] = False,
     json: Json = False,
 ) -> None:
-    r"""Compare the topics that the configuration needs with those that the cluster has.
+    """Compare the topics that the configuration needs with those that the cluster has.
 
     Missing topics, different settings, and topics that only share a prefix. With --create the missing ones are made;
     with --alter the settings of the compacted topics become those of the plan. Partition counts are never changed:
@@ -43,7 +43,6 @@ def topics(
     Exit codes: 0 all is as planned, 3 something differs and was not mended, or Kafka doesn't let the bridge in;
     1 Kafka can't be reached.
 
-    \b
     Example:
       oddsbridge topics -c oddsbridge.toml
       oddsbridge topics -c oddsbridge.toml --create --alter

@@ -136,6 +136,7 @@ class Acts:
 
     async def _count(self) -> None:
         stage, screen = self._stage, self._screen
+        screen.close()
         screen.line("a fresh reader takes every topic from offset 0, read_committed, and compares byte by byte …")
         verdict, last = await count(stage.control, stage.kafka.bootstrap_servers, PREFIX, read=self._read)
         for event in [event for event in SAMPLES if event in last][:3]:

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import sys
 import time
+from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from typing import Any
 
@@ -21,6 +22,9 @@ from bridge.errors import KafkaFailure
 
 OWN = ("checkpoints", "bridge-events", "dead-letters", "odds-state", "copilot-odds-state")
 """Topics without entries of upstream's in them."""
+
+LOCKS = (b"locked-odds", b"copilot-locked-odds")
+"""Events that lock odds."""
 
 _WAIT_MS = 200
 
@@ -76,6 +80,12 @@ class Follower:
         self._after_ms = 0
         self.records = 0
         """Records that came."""
+        self.by_stream: Counter[str] = Counter()
+        """The same by stream."""
+        self.locked: dict[str, float] = {}
+        """By stream, monotonic seconds at which its last record came that locks odds."""
+        self.newest_ms: int | None = None
+        """Epoch milliseconds at which the bridge received what it received last of these."""
         self.newest: tuple[int, int] | None = None
         """The highest entry id among them."""
         self.first_after: float | None = None
@@ -114,10 +124,15 @@ class Follower:
             self.records += 1
             if self.first_after is None and record.timestamp >= self._after_ms:
                 self.first_after = now
-            for name, value in record.headers:
-                if name == "entry_id":
-                    ms, _, seq = value.partition(b"-")
-                    self.newest = max(self.newest or (0, 0), (int(ms), int(seq)))
+            self.newest_ms = max(self.newest_ms or 0, record.timestamp)
+            headers = dict(record.headers)
+            if entry_id := headers.get("entry_id"):
+                ms, _, seq = entry_id.partition(b"-")
+                self.newest = max(self.newest or (0, 0), (int(ms), int(seq)))
+            stream = headers.get("stream", b"").decode()
+            self.by_stream[stream] += 1
+            if headers.get("event") in LOCKS:
+                self.locked[stream] = now
 
 
 @contextlib.asynccontextmanager

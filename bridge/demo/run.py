@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 from bridge.demo import consumer
 from bridge.demo.acts import Acts, Schedule
@@ -15,6 +16,7 @@ from bridge.demo.children import SimulatorChild
 from bridge.demo.count import Read
 from bridge.demo.jars import KAFKA_VERSION
 from bridge.demo.kafka import EmbeddedKafka
+from bridge.demo.live import screen_for
 from bridge.demo.screen import Screen
 from bridge.demo.stage import Stage
 from bridge.demo.watcher import Watcher
@@ -24,11 +26,11 @@ RATE = 500
 """Odds a second for each odds and copilot stream."""
 
 
-def run(screen: Screen, *, schedule: Schedule, keep: bool = False, read: Read = consumer.read) -> bool:
+def run(out: TextIO, *, schedule: Schedule, keep: bool = False, read: Read = consumer.read) -> bool:
     """Play the demo. Nothing that it started outlives it.
 
     Args:
-        screen: Where it tells what happens.
+        out: Where it tells what happens: a live view if it is a terminal, or else plain lines.
         schedule: How long odds flow.
         keep: Leave all of it running after the count, until Ctrl-C.
         read: The reader of the count.
@@ -47,6 +49,7 @@ def run(screen: Screen, *, schedule: Schedule, keep: bool = False, read: Read = 
         stack.callback(kafka.stop, timeout=0)
         watcher = stack.enter_context(Watcher("oddsbridge-demo-"))
         stack.enter_context(_libraries_log_to(watcher.folder / "demo.log"))
+        screen = stack.enter_context(screen_for(out))
         acts: Acts | None = None
         try:
             screen.line(f"starting Apache Kafka {KAFKA_VERSION}, a simulated OpticOdds, and oddsbridge …")
@@ -57,6 +60,7 @@ def run(screen: Screen, *, schedule: Schedule, keep: bool = False, read: Read = 
             acts = Acts(stage, screen, schedule, read)
             asyncio.run(_play(acts, stage, started, keep=keep))
         except KeyboardInterrupt:
+            screen.close()
             screen.line("\nstopping all of it")
             if acts is None or acts.verdict is None:
                 raise

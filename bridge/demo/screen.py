@@ -1,9 +1,11 @@
-"""What the demo prints: plain lines, the same on a terminal and in a file."""
+"""What the demo prints: plain lines, where there is no terminal for the live view (`live`)."""
 
 import json
 import textwrap
-from collections.abc import Mapping
-from typing import Any, TextIO
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self, TextIO
 
 from bridge.demo.audit import Seen
 
@@ -17,8 +19,39 @@ _FIELDS = (
 """Fields of a value that are shown: those that a person looks for."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """What is the case in one second; ages and times in seconds.
+
+    Attributes:
+        seconds: Since odds flow; None before and after.
+        report: What /readyz says; empty when nothing answers.
+        streams: The names of all that there are to be.
+        odds_s: Records that a reader got, a second.
+        rates: The same by stream; one that brought none may be missing.
+        locks: By stream, since the reader got a locked-odds record; one without any is missing.
+        newest: The highest entry id that the reader got.
+        record_age_s: Since the bridge received what the reader got last; None before the first record.
+        kafka: Where the broker is.
+        kafka_up: Whether it serves, as far as the demo didn't kill it.
+        now_s: Epoch seconds.
+    """
+
+    seconds: float | None
+    report: Mapping[str, Any]
+    streams: Sequence[str]
+    odds_s: float
+    rates: Mapping[str, float]
+    locks: Mapping[str, float]
+    newest: tuple[int, int] | None
+    record_age_s: float | None
+    kafka: str
+    kafka_up: bool
+    now_s: float
+
+
 class Screen:
-    """Writes line by line, and flushes each.
+    """Writes line by line, and flushes each. A context manager, as some screens have something to put back.
 
     Args:
         out: Where to.
@@ -26,6 +59,17 @@ class Screen:
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """No more moments come. Lines may."""
 
     def line(self, text: str = "") -> None:
         """One line."""
@@ -41,6 +85,20 @@ class Screen:
         """The head of an act."""
         self.line()
         self.line(f"── {title} ".ljust(WIDTH, "─"))
+
+    def moment(self, moment: Moment) -> None:
+        """What is the case; comes every second, and is a line while odds flow."""
+        if moment.seconds is not None:
+            self.line(
+                tick(
+                    moment.seconds,
+                    moment.report,
+                    streams=len(moment.streams),
+                    odds_s=moment.odds_s,
+                    newest=moment.newest,
+                    now_s=moment.now_s,
+                )
+            )
 
 
 def tick(

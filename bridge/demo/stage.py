@@ -1,4 +1,4 @@
-"""What the acts play on: Kafka, the simulator, the daemon and a reader that runs along; and the line of a second.
+"""What the acts play on: Kafka, the simulator, the daemon and a reader that runs along; and what is told each second.
 
 Whatever waits does so in steps of a tenth of a second, each of which looks whether all parts are alive.
 """
@@ -8,6 +8,7 @@ import contextlib
 import os
 import signal
 import time
+from collections import Counter
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
@@ -17,7 +18,7 @@ import aiohttp
 from bridge.demo.children import DaemonChild, SimulatorChild
 from bridge.demo.consumer import Follower
 from bridge.demo.kafka import EmbeddedKafka
-from bridge.demo.screen import Screen, tick
+from bridge.demo.screen import Moment, Screen
 from bridge.demo.watcher import Watcher
 from bridge.errors import DemoUnavailable
 from bridge.simulator.control import SimulatorControl
@@ -53,7 +54,7 @@ class Stage:
     """All parts of the demo; an async context manager, which starts none of them.
 
     Args:
-        screen: Where the line of a second goes.
+        screen: Is told every second what is the case.
         kafka: The broker, which serves.
         simulator: The simulator, which was started.
         watcher: Ends the daemon with this process.
@@ -82,8 +83,10 @@ class Stage:
         self._screen = screen
         self._report: dict[str, Any] = {}
         self._connects: dict[str, int] = {}
-        self._began = self._ticked = 0.0
-        self._told_records = 0
+        self._began: float | None = None
+        self._ticked = time.monotonic()
+        self._told: Counter[str] = Counter()
+        self._kafka_up = True
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession()
@@ -148,6 +151,7 @@ class Stage:
 
     async def restart_kafka(self) -> None:
         """Start the killed broker again, and wait until it serves."""
+        self._kafka_up = False
         restart = asyncio.create_task(asyncio.to_thread(self.kafka.restart))
         try:
             await self.until(restart.done, "Kafka serves again")
@@ -159,14 +163,15 @@ class Stage:
             restart.exception()
             raise
         restart.result()
+        self._kafka_up = True
 
     def begin(self) -> None:
-        """From now on a line is printed every second."""
+        """Odds flow from now on."""
         self._began = self._ticked = time.monotonic()
 
     def hush(self) -> None:
-        """Print no more such lines."""
-        self._began = 0.0
+        """They don't any longer."""
+        self._began = None
 
     async def _step(self) -> None:
         await asyncio.sleep(_STEP_S)
@@ -177,21 +182,27 @@ class Stage:
         for name, stream in self._report.get("streams", {}).items():
             self._connects[name] = stream["connects"]
         now = time.monotonic()
-        if self._began and now - self._ticked >= 1:
+        if now - self._ticked >= 1:
             self._tick(now)
 
     def _tick(self, now: float) -> None:
-        records = self.follower.records
-        odds_s = (records - self._told_records) / (now - self._ticked)
-        self._told_records = records
+        came = Counter(self.follower.by_stream)
+        rates = {name: (came[name] - self._told[name]) / (now - self._ticked) for name in came}
+        self._told = came
         self._ticked = max(self._ticked + 1, now - 0.5)  # on the second, however long the last step took
-        self._screen.line(
-            tick(
-                now - self._began,
-                self._report,
-                streams=len(STREAMS),
-                odds_s=odds_s,
+        received_ms, now_s = self.follower.newest_ms, time.time()
+        self._screen.moment(
+            Moment(
+                seconds=None if self._began is None else now - self._began,
+                report=self._report,
+                streams=[str(stream["name"]) for stream in STREAMS],
+                odds_s=sum(rates.values()),
+                rates=rates,
+                locks={name: now - then for name, then in self.follower.locked.items()},
                 newest=self.follower.newest,
-                now_s=time.time(),
+                record_age_s=None if received_ms is None else max(now_s - received_ms / 1000, 0.0),
+                kafka=self.kafka.bootstrap_servers,
+                kafka_up=self._kafka_up,
+                now_s=now_s,
             )
         )

@@ -18,6 +18,7 @@ from bridge.config import KafkaSettings, SecuritySettings
 from bridge.errors import CommitUnknown, ConfigError, Unpublishable
 from bridge.kafka import connection
 from bridge.kafka.connection import Access
+from bridge.kafka.producer import Producer
 from bridge.kafka.refusals import failure, principal, told
 from tests.support.certificates import Authority
 from tests.support.waiting import until
@@ -152,3 +153,13 @@ def test_what_heals_by_itself() -> None:
     assert told(ConnectionResetError("by peer")) == "ConnectionResetError: by peer"
     assert told(SaslAuthenticationFailed("who?")) == "SaslAuthenticationFailed: who?"
     assert told(TimeoutError()) == "TimeoutError"
+
+
+async def test_the_transactional_id_is_named_though_kafkas_answer_doesnt_say_it() -> None:
+    options = access(protocol="SASL_PLAINTEXT", username="u", password="p").options(0)
+    producer = Producer(options, transactional_id="x-3", transaction_timeout_ms=1_000, compression=None)
+    try:
+        found = producer.failure(TransactionalIdAuthorizationFailed(), "writing")
+    finally:
+        await producer.abandon()
+    assert "allow Write on the transactional id x-3 for User:u" in str(found)
