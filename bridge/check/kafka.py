@@ -181,10 +181,13 @@ class KafkaQuestions:
             text = f"missing, and made when the bridge starts: {', '.join(sorted(possible))}"
             fix = f"to have them now: oddsbridge topics -c {self._file} --create"
             self.findings.append(Finding(Section.TOPICS, "missing", "", Level.WARNING, text, fix))
+        reasons: dict[str, list[str]] = {}
         for name, (code, words) in refused.items():
-            text = f"{name} is missing, and the cluster would not make it: {words or name_of(code)}"
-            fix = "mend that, or have somebody make the topic"
-            self.findings.append(Finding(Section.TOPICS, "missing", name, Level.WRONG, text, fix))
+            reasons.setdefault(words or name_of(code), []).append(name)
+        for reason, names in reasons.items():
+            text = f"missing, and the cluster would not make: {', '.join(sorted(names))}: {reason}"
+            fix = "mend that, or have somebody make them"
+            self.findings.append(Finding(Section.TOPICS, "missing", "", Level.WRONG, text, fix))
 
     async def _judge_checkpoints(self, options: Mapping[str, Any]) -> None:
         """Who owns the shards, and whether this version can go on from what stands there."""

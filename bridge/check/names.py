@@ -11,6 +11,9 @@ from bridge.config.kinds import folded
 NEAREST = 3
 """How many near names are offered at most."""
 
+FEW = 30
+"""Up to so many names are all told when none is near."""
+
 
 @dataclass(frozen=True, slots=True)
 class Known:
@@ -88,7 +91,10 @@ def _judge_one(kind: str, name: str, known: Sequence[Known], where: str, by_id: 
     if kind != "sport":
         text += ", and says nothing about it to a stream: it would bring nothing"
     near = nearest(name, known, by_id=by_id)
-    fix = f"did you mean {' or '.join(repr(one) for one in near)}?" if near else f"look it up in upstream's /{kind}s"
+    if near:
+        return finding(Level.WRONG, text, f"did you mean {' or '.join(repr(one) for one in near)}?")
+    few = [one.id if by_id else one.name for one in known] if len(known) <= FEW else []
+    fix = f"upstream has {_listing(few, FEW)}" if few else f"look it up in upstream's /{kind}s"
     return finding(Level.WRONG, text, fix)
 
 

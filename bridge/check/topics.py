@@ -80,11 +80,14 @@ def differences(
         compression: `kafka.compression`.
     """
     differing = _of_families(plan, found)
+    at_odds = {one.topic for one in differing}
+    at_odds |= {topic.name for family in together(list(plan)) for topic in family if at_odds & _names(family)}
     for topic in plan:
         there = found.get(topic.name)
         if there is None:
             continue
-        differing += _of_counts(topic, there, shards)
+        if topic.name not in at_odds:  # advice about one count would contradict what is said of all of them
+            differing += _of_counts(topic, there, shards)
         differing += _of_replicas(topic, there, replication)
         if there.settings is not None:
             differing += _of_policy(topic, there.settings)
@@ -170,6 +173,10 @@ def _of_families(plan: Sequence[Topic], found: Mapping[str, Found]) -> list[Diff
             planned, fix = str(missing[0].partitions), f"set kafka.partitions = {count}"
             differing.append(Difference(missing[0].name, "partitions", planned, str(count), Level.WRONG, text, fix))
     return differing
+
+
+def _names(topics: Sequence[Topic]) -> set[str]:
+    return {topic.name for topic in topics}
 
 
 def _of_counts(topic: Topic, there: Found, shards: int) -> list[Difference]:

@@ -63,6 +63,8 @@ class Fault(Where, kw_only=True):
     """half-board: whose odds are missing."""
     effect: Literal["missed", "doubled"] = "missed"
     """shift: what becomes of the row at the page's edge."""
+    moment: Positive | None = None
+    """stale: as it was then, in seconds of the epoch, instead of so long ago."""
 
     at: Count | None = None
     """tear, eof, stall, rest-tear: the byte of the body; shift: from which page on."""

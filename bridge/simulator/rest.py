@@ -10,7 +10,7 @@ import orjson
 from aiohttp import web
 
 from bridge.simulator.catalog import SPORTS
-from bridge.simulator.faults import REST, Faults
+from bridge.simulator.faults import REST, Fault, Faults
 from bridge.simulator.moment import Moment
 from bridge.simulator.options import SimulatorOptions
 from bridge.simulator.requests import Request, Requests
@@ -124,8 +124,7 @@ class Rest:
         if unlicensed and path != "/copilot/fixtures/odds":
             raise refuse(400, "not enabled for your API key")
         stale = bends.take("stale")
-        age_s = 0.0 if stale is None else _STALE_S if stale.seconds is None else stale.seconds
-        moment = Moment(self._world, self._licensed, age_s)
+        moment = Moment(self._world, self._licensed, 0.0 if stale is None else _age_s(stale))
         plain = sorted((name, value) for name, value in request.query.items() if name not in {"page", "cursor", "key"})
         key = f"{path}?{urlencode(plain)}"
         how = bent(bends, self._shifts, key, unlicensed=unlicensed)
@@ -133,6 +132,12 @@ class Rest:
         if bends.take("empty") is None:
             return reply
         return Reply([], _none(reply.more))
+
+
+def _age_s(stale: Fault) -> float:
+    if stale.moment is not None:
+        return max(0.0, time.time() - stale.moment)
+    return _STALE_S if stale.seconds is None else stale.seconds
 
 
 def _none(more: dict[str, object]) -> dict[str, object]:

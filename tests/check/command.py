@@ -73,7 +73,9 @@ class Command:
         return Output(code, out, err)
 
     async def check(self) -> Output:
-        return await self("check", "--json")
+        output = await self("check", "--json")
+        assert output.err == "", "everything that is to be told is a finding"
+        return output
 
     async def topics(self, *options: str) -> Output:
         return await self("topics", "--json", *options)

@@ -50,6 +50,10 @@ def test_a_part_of_a_long_name_finds_it() -> None:
 
 def test_what_is_near_to_nothing_is_told_where_to_look() -> None:
     (finding,) = judge("sportsbook", ["Zzzzz"], BOOKS, where="")
+    assert finding.level is Level.WRONG
+    assert finding.fix == "upstream has DraftKings, Bet365, Bet Rivers, BetMGM, Old Book"
+    many = [Known(f"book_{n}", f"Book {n}") for n in range(100)]
+    (finding,) = judge("sportsbook", ["Zzzzz"], many, where="")
     assert (finding.level, finding.fix) == (Level.WRONG, "look it up in upstream's /sportsbooks")
 
 

@@ -139,9 +139,10 @@ async def test_no_answer_is_waited_for_forever(upstream: Upstream) -> None:
 async def test_a_body_that_trickles_is_not_waited_for_forever(upstream: Upstream) -> None:
     async def answer(wire: Wire) -> None:
         await wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{")
-        while True:
+        gone = asyncio.create_task(wire.gone())
+        while not gone.done():
             await wire.send(b" ")
-            await asyncio.sleep(0.02)
+            await asyncio.wait([gone], timeout=0.02)
 
     upstream.answer = answer
     async with client(upstream, timeout_s=0.3) as rest:
@@ -185,7 +186,6 @@ async def test_a_body_without_an_end_is_not_read_to_its_end(upstream: Upstream) 
         await wire.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
         while True:
             await wire.chunk(b" " * 1000)
-            await asyncio.sleep(0)
 
     upstream.answer = answer
     async with client(upstream, max_bytes=100_000) as rest:

@@ -113,9 +113,9 @@ async def test_partition_counts_are_explained_and_never_changed(
     async def seen() -> Output:
         return await configured.check()
 
-    output = await until(seen, lambda o: len(o.of("partitions")) >= 3, within=20, what="the new counts")
+    output = await until(seen, lambda o: len(o.of("partitions")) == 2, within=20, what="the new counts")
     assert output.code == 3
-    told = {finding["about"]: finding for finding in output.of("partitions") if finding["level"] == "wrong"}
+    told = {finding["about"]: finding for finding in output.of("partitions")}
     assert set(told) == {f"{unique}.locked-odds", f"{unique}.checkpoints"}
     assert f"{unique}.odds has 5" in told[f"{unique}.locked-odds"]["text"]
     assert told[f"{unique}.checkpoints"]["fix"] == "set kafka.shards = 6"
@@ -186,7 +186,10 @@ async def test_more_replicas_than_brokers(
     output = await command.check()
     assert output.code == 3
     assert output.one("replication")["fix"].startswith("set kafka.replication_factor = 1")
-    assert "would not make it" in output.one("missing", f"{unique}.odds")["text"]
+    missing = output.one("missing")
+    assert missing["level"] == "wrong"
+    assert "would not make" in missing["text"]
+    assert f"{unique}.odds" in missing["text"]
     made = await command.topics("--create")
     assert (made.code, states(made)) == (3, {"missing"})
     assert "eplication" in made.out

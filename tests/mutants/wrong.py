@@ -125,7 +125,7 @@ WRONG = [
         "continuity/position.py",
         "islice(self._arrived, len(self._arrived) // 4, None)",
         "islice(self._arrived, 0, None)",
-        (RULES + "test_position.py", KILL),
+        (RULES + "test_position.py",),
     ),
     Wrong(
         "the culprit isn't looked for alone",

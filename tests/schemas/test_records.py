@@ -47,7 +47,7 @@ def message_of(record: Seen, prefix: str) -> str:
 
 
 async def test_every_record_of_a_run_is_as_documented(kafka: EmbeddedKafka, unique: str, tmp_path: Path) -> None:
-    async with Simulator(SimulatorOptions(rate=600.0, limit=250)) as simulator:
+    async with Simulator(SimulatorOptions(rate=600.0, limit=90)) as simulator:
         config = toml(simulator.base_url, kafka.bootstrap_servers, unique, STREAMS, kafka={"shards": 2})
         async with Bridge(tmp_path, config) as bridge, SimulatorControl(simulator.base_url) as control:
             await bridge.start()
