@@ -6,7 +6,7 @@
     ├── ConfigError            the configuration can't be used (exit 2)
     ├── DemoUnavailable        the embedded Kafka of the demo and the tests can't be had, or doesn't start
     ├── UpstreamError          OpticOdds, or the way to it
-    │   ├── Refused            400, 401, 403: asking again won't help soon
+    │   ├── Refused            a 4xx: asking again won't help soon
     │   ├── RateLimited        429: every new connect waits
     │   ├── Disconnected       the connection ended, or was silent for too long
     │   └── NotAStream         an answer that isn't an event stream
@@ -70,7 +70,7 @@ class UpstreamError(OddsbridgeError):
 
 
 class Refused(UpstreamError):
-    """400, 401 or 403: the request itself is wrong, or the key isn't licensed for it."""
+    """A 4xx (400, 401, 403, 404, but not 408, 425 and 429): the request itself is wrong, or the key isn't licensed for it."""
 
     heals = False
 

@@ -28,7 +28,7 @@ class State(StrEnum):
     BACKING_OFF = "backing-off"
     """The last connection failed or ended; the next try comes after a delay."""
     REFUSED = "refused"
-    """Upstream answered 400, 401 or 403; tries are minutes apart, and somebody has to mend it."""
+    """Upstream refused with a 4xx (400, 401, 403, 404, …); tries are minutes apart, and somebody has to mend it."""
     BLOCKED = "blocked"
     """Not reading, since what its shard holds for Kafka has reached its limit."""
     CRASHED = "crashed"
