@@ -70,7 +70,7 @@ class UpstreamError(OddsbridgeError):
 
 
 class Refused(UpstreamError):
-    """A 4xx (400, 401, 403, 404, but not 408, 425 and 429): the request itself is wrong, or the key isn't licensed for it."""
+    """A 4xx, but not 408, 425 and 429: the request itself is wrong, or the key isn't licensed for it."""
 
     heals = False
 
