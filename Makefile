@@ -46,7 +46,7 @@ docs: $(DOCS) ## docs/ as a site, in build/site; a link that leads nowhere is an
 wheel: $(READY) ## the wheel, in dist/
 	@$(BIN)/python -m hatchling build -t wheel
 
-check: lint types test ## all of it
+check: lint types docs test ## all of it
 
 mutants: $(READY) ## build wrong bridges and show that the tests notice each
 	@$(BIN)/python -m tests.mutants

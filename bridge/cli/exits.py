@@ -16,6 +16,7 @@ class Exit(IntEnum):
     OWNED_ELSEWHERE = 4
     UPSTREAM = 5
     INTERRUPTED = 130
+    TERMINATED = 143
 
 
 MEANING: Mapping[Exit, str] = {
@@ -25,7 +26,8 @@ MEANING: Mapping[Exit, str] = {
     Exit.CLUSTER: "Kafka refuses the bridge, or its topics or settings aren't as the bridge needs them",
     Exit.OWNED_ELSEWHERE: "another instance owns the work",
     Exit.UPSTREAM: "OpticOdds refuses, can't be reached, or doesn't know a name (check)",
-    Exit.INTERRUPTED: "interrupted by the keyboard",
+    Exit.INTERRUPTED: "interrupted by the keyboard; of `run`, by a second Ctrl-C while it drained",
+    Exit.TERMINATED: "told to stop a second time while it drained, and quit at once",
 }
 
 _CODES: Mapping[type[OddsbridgeError], Exit] = {

@@ -192,6 +192,14 @@ def unusable_key(key: str) -> str:
 
 
 Text = Annotated[str, AfterValidator(_one_line)]
+EntryIdText = Annotated[
+    str,
+    AfterValidator(
+        _matching(
+            re.compile(r"[0-9]{1,20}-[0-9]{1,20}"), "isn't an entry id", "write it as <ms>-<seq>, as upstream does"
+        )
+    ),
+]
 Flag = Annotated[bool, BeforeValidator(_only_a_flag)]
 Whole = Annotated[int, BeforeValidator(_not_a_flag)]
 Seconds = Annotated[float, BeforeValidator(_not_a_flag), Field(allow_inf_nan=False)]

@@ -39,7 +39,7 @@ _STREAMS = """\
 
 One table for each stream: a feed, a sport and filters, over one connection. At least one is needed. Filters and flags
 carry the upstream's own names; one that the stream's feed doesn't have is an error. A filter left out takes everything.
-`last_entry_id` is the bridge's own. As a variable: `ODDSBRIDGE_STREAMS`, in JSON.
+As a variable: `ODDSBRIDGE_STREAMS`, in JSON.
 """
 
 _TAIL = """\

@@ -4,18 +4,14 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from bridge.config.kinds import Feed, Flag, OddsFormat, Sport, StreamName, Texts, TopicPrefix, wrong
+from bridge.config.kinds import EntryIdText, Feed, Flag, OddsFormat, Sport, StreamName, Texts, TopicPrefix, wrong
 from bridge.upstream.feeds import PARAMETERS as FEEDS
 from bridge.upstream.feeds import configurable
 
 PARAMETERS = {feed: tuple(configurable(feed)) for feed in FEEDS}
-"""The upstream parameters of each feed that a stream sets; the rest of them, `last_entry_id`, is the bridge's."""
+"""The upstream parameters of each feed that a stream may set."""
 
 MANAGED = {
-    "last_entry_id": (
-        "is managed by the bridge, which resumes from its checkpoint",
-        "remove it",
-    ),
     "key": ("the key isn't a stream's", "give it by ODDSBRIDGE_UPSTREAM__API_KEY or upstream.api_key_file"),
     "api_key": ("the key isn't a stream's", "give it by ODDSBRIDGE_UPSTREAM__API_KEY or upstream.api_key_file"),
 }
@@ -62,6 +58,12 @@ class StreamSettings(BaseModel):
         default=None, validate_default=True, description="How prices are written. Default for odds: `AMERICAN`."
     )
     exclude_fees: Flag | None = Field(default=None, description="Exchange prices without the fees worked in.")
+    last_entry_id: EntryIdText | None = Field(
+        default=None,
+        description="Where a first start begins, if upstream still has it: the bridge itself resumes from its "
+        "checkpoint, and this counts only while there is none.",
+        examples=["1730079534820-2"],
+    )
     include_fixture_updates: Flag | None = Field(
         default=None,
         validate_default=True,
@@ -92,6 +94,11 @@ class StreamSettings(BaseModel):
                 "split the stream in two with different sportsbooks",
             )
         return value
+
+    @field_validator("sportsbook", mode="before")
+    @classmethod
+    def _not_empty(cls, value: Any, info: ValidationInfo) -> Any:
+        return None if value == [] and info.data.get("feed") == "odds" else value  # none named: the same error
 
     @field_validator("odds_format")
     @classmethod

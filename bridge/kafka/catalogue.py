@@ -1,11 +1,12 @@
 """The topics as the cluster has them, for all shards of a process: made at start, looked up before a transaction."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from bridge.errors import ClusterMismatch, Unpublishable
 from bridge.kafka.cluster import Cluster
-from bridge.kafka.topics import DATA, Existing, Topic, mismatches
+from bridge.kafka.topics import DATA, Existing, Topic, mismatches, together
 from bridge.records import UNKNOWN_TOPICS
 
 
@@ -41,7 +42,7 @@ class Catalogue:
         planned = {topic.name for topic in self._plan}
         found = await self._cluster.topics(planned)
         self._check(found)
-        topics = await self._cluster.create(self._plan)
+        topics = await self._cluster.create(_like_their_kin(self._plan, found))
         self._check(topics)
         unknown = [n for n in await self._cluster.names() - planned if n.startswith(self._unknown_prefixes)]
         self.topics = topics | await self._cluster.topics(unknown)
@@ -86,3 +87,15 @@ class Catalogue:
             made = await self._cluster.create([Topic(name, "event", "", self._partitions, DATA)])
             self.topics = self.topics | made
             return True
+
+
+def _like_their_kin(plan: list[Topic], found: Mapping[str, Existing]) -> list[Topic]:
+    """The plan, with as many partitions for a missing topic as those have that it must equal."""
+    counts = {
+        topic.name: found[other.name].partitions
+        for group in together(plan)
+        for other in group
+        if other.name in found
+        for topic in group
+    }
+    return [replace(topic, partitions=counts.get(topic.name, topic.partitions)) for topic in plan]

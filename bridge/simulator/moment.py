@@ -29,7 +29,6 @@ class Moment:
         # Ids are looked for first where somebody is already at work.
         self.sports = sorted((s for s in SPORTS if s in sports), key=lambda s: not world.has_board(s))
         self.at = time.time() - age_s
-        self._age_s = age_s
         self._past = world.history.before(age_s) if age_s else None
         self._pooled: dict[tuple[str, Style], dict[str, tuple[bytes, bool]]] = {}
 
@@ -59,7 +58,8 @@ class Moment:
         """The open odds of a book on a fixture of this moment, as the stream would write them."""
         key = (fixture.sport, style)
         if key not in self._pooled:
-            self._pooled[key] = self._world.pooled(*key, self._age_s)
+            # Time goes on while an answer is made; the moment stays.
+            self._pooled[key] = self._world.pooled(*key, 0.0 if self._past is None else time.time() - self.at)
         pooled = self._pooled[key]
         for odd in () if fixture.status in OVER else fixture.odds.get(book, ()):
             then = self._odd_then(odd, fixture)

@@ -6,12 +6,13 @@ from zlib import crc32
 
 from multidict import MultiMapping
 
-from bridge.simulator import pages, shapes
 from bridge.simulator.catalog import BOOKS, COPILOT, SPORTS, slug
 from bridge.simulator.faults import Fault
 from bridge.simulator.model import Fixture, Style
 from bridge.simulator.moment import OVER, Moment
 from bridge.simulator.options import SimulatorOptions
+from bridge.simulator.pages import Asked, in_order, page
+from bridge.simulator.pages import asked as page_asked
 from bridge.simulator.render import iso
 from bridge.simulator.rest_query import (
     MOST_FIXTURES,
@@ -26,6 +27,17 @@ from bridge.simulator.rest_query import (
     values,
 )
 from bridge.simulator.scope import flag, refuse, slugs
+from bridge.simulator.shapes import (
+    NEVER,
+    book_row,
+    fixture_odds,
+    fixture_row,
+    league_row,
+    polled_row,
+    result_row,
+    sport_row,
+)
+from bridge.simulator.shapes import odd as odd_of
 
 Query = MultiMapping[str]
 
@@ -37,7 +49,7 @@ class Bent(NamedTuple):
 
     half_board: Fault | None = None
     unlicensed: bool = False
-    shift: Callable[[pages.Asked], int] = lambda _: 0
+    shift: Callable[[Asked], int] = lambda _: 0
     """By how many rows a page begins late."""
 
 
@@ -52,17 +64,17 @@ Answer = Callable[[Query, Moment, SimulatorOptions, Bent], Reply]
 
 
 def _sports(_: Query, __: Moment, ___: SimulatorOptions, ____: Bent) -> Reply:
-    return Reply([shapes.sport_row(sport) for sport in SPORTS.values()])
+    return Reply([sport_row(sport) for sport in SPORTS.values()])
 
 
 def _leagues(query: Query, _: Moment, __: SimulatorOptions, ___: Bent) -> Reply:
     asked = slugs(query, "sport")
     found = [(s, league) for s in SPORTS.values() if asked is None or s.name in asked for league in s.leagues]
-    return Reply([shapes.league_row(sport, league) for sport, league in found])
+    return Reply([league_row(sport, league) for sport, league in found])
 
 
 def _books(_: Query, __: Moment, ___: SimulatorOptions, ____: Bent) -> Reply:
-    return Reply([shapes.book_row(BOOKS[book]) for book in sorted(BOOKS)])
+    return Reply([book_row(BOOKS[book]) for book in sorted(BOOKS)])
 
 
 def _polled(query: Query, moment: Moment, _: SimulatorOptions, __: Bent) -> Reply:
@@ -75,7 +87,7 @@ def _polled(query: Query, moment: Moment, _: SimulatorOptions, __: Bent) -> Repl
 
     def row(sport: str, league: str, fixture: str | None) -> bytes:
         polled = [book for book in SPORTS[sport].books if not limited or book in asked]
-        return shapes.polled_row(league, fixture, polled, moment.at)
+        return polled_row(league, fixture, polled, moment.at)
 
     if ids:
         return Reply([row(f.sport, f.league, f.id) for f in moment.find(ids)])
@@ -97,12 +109,12 @@ def _listed(
     if not any(values(query, name) for name in _LISTED_BY):
         names = "sport, league, id, numerical_id, team_id, or tournament_id"
         raise refuse(400, f"you must provide at least one of {names} to filter by")
-    wanted, shows, asked = sports(query, moment.sports), fixture_filter(query), pages.asked(query)
+    wanted, shows, asked = sports(query, moment.sports), fixture_filter(query), page_asked(query)
     if wanted is None and (leagues := slugs(query, "league")) is not None:
         wanted = frozenset(s for s in moment.sports if any(slug(lg.name) in leagues for lg in SPORTS[s].leagues))
-    rows = pages.in_order([f for f in moment.fixtures(wanted) if kept(f) and shows(f)])
-    shown, more = pages.page(rows, asked, options.paging, bent.shift(asked))
-    return Reply([shapes.fixture_row(f, moment.at) for f in shown], more)
+    rows = in_order([f for f in moment.fixtures(wanted) if kept(f) and shows(f)])
+    shown, more = page(rows, asked, options.paging, bent.shift(asked))
+    return Reply([fixture_row(f, moment.at) for f in shown], more)
 
 
 def _odds(query: Query, moment: Moment, options: SimulatorOptions, bent: Bent) -> Reply:
@@ -110,16 +122,16 @@ def _odds(query: Query, moment: Moment, options: SimulatorOptions, bent: Bent) -
     at_most(query, MOST_FIXTURES, "fixture_id")
     found = _asked_fixtures(query, moment, by_league=options.snapshot_by_league)
     odds = _Odds(moment, asked, style(query), query, bent.half_board)
-    return Reply([shapes.fixture_odds(f, odds.of(f)) for f in found])
+    return Reply([fixture_odds(f, odds.of(f)) for f in found])
 
 
 def _copilot(query: Query, moment: Moment, _: SimulatorOptions, bent: Bent) -> Reply:
     at_most(query, MOST_FIXTURES, "fixture_id", "player_id", "team_id")
     found = _asked_fixtures(query, moment, by_league=False)
     if bent.unlicensed:
-        return Reply([shapes.fixture_odds(f, (), updated=shapes.NEVER) for f in found])
+        return Reply([fixture_odds(f, (), updated=NEVER) for f in found])
     odds, updated = _Odds(moment, [COPILOT], Style(), query, bent.half_board), iso(moment.at, z=True)
-    return Reply([shapes.fixture_odds(f, odds.of(f), updated=updated) for f in found])
+    return Reply([fixture_odds(f, odds.of(f), updated=updated) for f in found])
 
 
 def _asked_fixtures(query: Query, moment: Moment, *, by_league: bool) -> list[Fixture]:
@@ -159,7 +171,7 @@ class _Odds:
         for book in self._books:
             for fields in self._moment.odds(fixture, book, self._style, self._shows):
                 if self._is_main in {None, fields["is_main"]} and not self._drops(book, fields):
-                    yield shapes.odd(fields)
+                    yield odd_of(fields)
 
 
 def _dropped(fault: Fault | None, asked: Collection[str]) -> Callable[[str, dict[str, Any]], bool]:
@@ -180,7 +192,7 @@ def _results(query: Query, moment: Moment, _: SimulatorOptions, __: Bent) -> Rep
     at_most(query, MOST_RESULTS, "fixture_id")
     found = moment.find(ids) if ids else [f for f in moment.fixtures() if plays(f, teams)]
     cancelled = bool(flag(query, "include_cancelled"))
-    return Reply([shapes.result_row(f, moment.at) for f in found if cancelled or f.status != "cancelled"])
+    return Reply([result_row(f, moment.at) for f in found if cancelled or f.status != "cancelled"])
 
 
 class Endpoint(NamedTuple):

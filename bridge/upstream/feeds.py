@@ -22,7 +22,7 @@ class Kind(StrEnum):
     ODDS_FORMAT = "odds_format"
     """One of `ODDS_FORMATS`."""
     POSITION = "position"
-    """An entry id. Only the bridge sets it: it isn't part of the configuration."""
+    """An entry id. The bridge sets it, once it has published something."""
 
 
 ODDS_FORMATS = ("AMERICAN", "DECIMAL", "PROBABILITY", "MALAY", "HONG_KONG", "INDONESIAN")
@@ -83,8 +83,11 @@ class Stream(Protocol):
 
 
 def configurable(feed: str) -> list[str]:
-    """The names of the parameters that a stream of `feed` may set in the configuration, in the query's order."""
-    return [name for name, kind in PARAMETERS[feed].items() if kind is not Kind.POSITION]
+    """The names of the parameters that a stream of `feed` may set in the configuration, in the query's order.
+
+    `last_entry_id` is among them where upstream documents it: there it is where a first start begins.
+    """
+    return [name for name, kind in PARAMETERS[feed].items() if kind is not Kind.POSITION or feed == "odds"]
 
 
 def url_path(stream: Stream) -> str:
@@ -99,11 +102,13 @@ def query(stream: Stream, last_entry_id: EntryId | None) -> list[tuple[str, str]
 
     Args:
         stream: The stream's settings; a parameter that is None or an empty list isn't sent.
-        last_entry_id: The entry to replay from, or None to begin at now.
+        last_entry_id: The entry to replay from; None to begin where the settings say, or else at now.
     """
     pairs: list[tuple[str, str]] = []
     for name, kind in PARAMETERS[stream.feed].items():
-        value = last_entry_id if kind is Kind.POSITION else getattr(stream, name, None)
+        value = getattr(stream, name, None)
+        if kind is Kind.POSITION and last_entry_id is not None:
+            value = last_entry_id
         if value is None and name == "include_fixture_updates":
             value = True
         if value is None:

@@ -3,6 +3,7 @@ from collections.abc import Callable
 import pytest
 
 from bridge.config import PARAMETERS, StreamSettings, warnings
+from bridge.entries import EntryId
 from bridge.upstream import feeds
 
 from .conftest import BASE, NBA, Files
@@ -17,6 +18,7 @@ VALUES = {
     "is_live": False,
     "odds_format": "DECIMAL",
     "exclude_fees": True,
+    "last_entry_id": "1730079534820-2",
     "include_fixture_updates": False,
     "include_deep_link": True,
 }
@@ -44,7 +46,7 @@ def test_each_parameter_of_a_feed_is_taken_and_arrives_in_the_query(files: Files
 
 
 def test_the_table_is_the_documented_one() -> None:
-    assert len(PARAMETERS["odds"]) + 1 == 11  # the eleventh is last_entry_id
+    assert len(PARAMETERS["odds"]) == 11
     assert set(PARAMETERS["results"]) == {"league", "fixture_id"}
     assert set(PARAMETERS["copilot"]) == {
         "market", "league", "fixture_id", "is_main", "is_live", "include_fixture_updates"
@@ -69,11 +71,16 @@ def test_a_parameter_that_the_feed_lacks(only_error: OnlyError, feed: str, name:
     assert line.endswith(f": isn't a parameter of the {feed} feed — remove it; {having}")
 
 
-@pytest.mark.parametrize("feed", ["odds", "results", "copilot"])
-def test_last_entry_id_is_the_bridges(only_error: OnlyError, feed: str) -> None:
-    books = _toml("sportsbook") if feed == "odds" else ""
-    line = only_error(_stream(feed, books, 'last_entry_id = "1-0"\n'))
-    assert line.endswith("last_entry_id: is managed by the bridge, which resumes from its checkpoint — remove it")
+def test_last_entry_id_says_where_a_first_start_begins(files: Files) -> None:
+    (stream,) = files.load(_stream("odds", _toml("sportsbook"), _toml("last_entry_id"))).streams
+    assert ("last_entry_id", "1730079534820-2") in feeds.query(stream, None)
+    sent = feeds.query(stream, EntryId(5, 0))
+    assert [text for name, text in sent if name == "last_entry_id"] == ["5-0"], "a checkpoint counts before it"
+
+
+def test_a_last_entry_id_that_is_none_is_an_error(only_error: OnlyError) -> None:
+    line = only_error(_stream("odds", _toml("sportsbook"), 'last_entry_id = "yesterday"\n'))
+    assert line.endswith('last_entry_id = "yesterday": isn\'t an entry id — write it as <ms>-<seq>, as upstream does')
 
 
 def test_a_key_in_a_stream_is_not_shown(only_error: OnlyError) -> None:
@@ -107,7 +114,7 @@ def test_no_sportsbook_and_six(only_error: OnlyError) -> None:
         'FILE:3: streams[0] "x": sportsbook: the odds feed needs 1 to 5 sportsbooks — '
         'add for example sportsbook = ["DraftKings"]'
     )
-    assert "must not be an empty list" in only_error(_stream("odds", "sportsbook = []\n"))
+    assert "needs 1 to 5 sportsbooks" in only_error(_stream("odds", "sportsbook = []\n"))
     assert only_error(_stream("odds", 'sportsbook = ["a", "b", "c", "d", "e", "f"]\n')) == (
         'FILE:7: streams[0] "x": sportsbook = ["a", "b", "c", "d", "e", "f"]: names 6 sportsbooks; upstream takes at '
         "most 5 a stream — split the stream in two with different sportsbooks"

@@ -33,6 +33,7 @@ STREAMS: dict[tuple[str, str], dict[str, object]] = {
     ("odds", "basketball"): {"name": "nba", "feed": "odds", "sport": "basketball", "sportsbook": ["FanDuel"]},
     ("odds", "baseball"): {"name": "mlb", "feed": "odds", "sport": "baseball", "sportsbook": ["DraftKings"]},
     ("results", "soccer"): {"name": "goals", "feed": "results", "sport": "soccer"},
+    ("results", "baseball"): {"name": "results", "feed": "results", "sport": "baseball"},
     ("copilot", "basketball"): {"name": "pilot", "feed": "copilot", "sport": "basketball"},
 }
 
@@ -129,7 +130,7 @@ async def test_kills_at_random_moments_lose_nothing_and_double_nothing(
     say = partial(_say, capsys, f"kill -9, KILL_SEED={seed}: ")
     say(f"{KILLS} kills begin")
     rng = random.Random(seed)
-    options = SimulatorOptions(rate=400.0, results_rate=30.0, replay="full", seed=seed)
+    options = SimulatorOptions(rate=250.0, results_rate=250.0, replay="full", seed=seed)
     async with Simulator(options) as simulator, SimulatorControl(simulator.base_url) as control:
         config = toml(simulator.base_url, kafka.bootstrap_servers, unique, list(STREAMS.values()))
         async with Bridge(tmp_path, config) as bridge:

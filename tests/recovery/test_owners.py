@@ -98,7 +98,8 @@ async def test_of_two_processes_by_mistake_one_stays_and_one_leaves(
             tell(f"  {sentence(left, stays)}")
             await goes_on(stays)
             claims = await owners(own.bootstrap_servers, f"{unique}.")
-            assert set(claims) == {0, 1, 2, 3} & set(claims) | {0}
+            assert 0 in claims, "whoever has the first shard has them all"
+            assert set(claims) <= {0, 1, 2, 3}
             for shard, instances in claims.items():
                 assert instances[-1] == instance(stays), (shard, instances)
                 assert len(instances) == len(set(instances)), f"ping-pong on shard {shard}: {instances}"

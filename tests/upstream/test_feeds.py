@@ -38,7 +38,7 @@ def test_a_sport_stays_one_segment_of_the_path() -> None:
 
 def test_the_parameters_are_the_documented_ones() -> None:
     assert len(PARAMETERS["odds"]) == 11
-    assert "last_entry_id" not in configurable("odds")
+    assert "last_entry_id" in configurable("odds"), "where a first start begins"
     assert configurable("results") == ["league", "fixture_id"]
     assert sorted(configurable("copilot")) == [
         "fixture_id",
