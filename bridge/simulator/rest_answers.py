@@ -13,9 +13,6 @@ from bridge.simulator.moment import OVER, Moment
 from bridge.simulator.options import SimulatorOptions
 from bridge.simulator.pages import Asked, in_order, page
 from bridge.simulator.pages import asked as page_asked
-from bridge.simulator.pages import Asked, in_order
-from bridge.simulator.pages import asked as asked_page
-from bridge.simulator.pages import page as page_of
 from bridge.simulator.render import iso
 from bridge.simulator.rest_query import (
     MOST_FIXTURES,
@@ -41,8 +38,6 @@ from bridge.simulator.shapes import (
     sport_row,
 )
 from bridge.simulator.shapes import odd as odd_of
-from bridge.simulator.shapes import 
-
 
 Query = MultiMapping[str]
 

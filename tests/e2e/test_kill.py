@@ -27,7 +27,7 @@ KILLS = int(os.environ.get("KILLS") or 20)
 ABORTED = KILLS // 4
 """Kills that must have left an aborted transaction, or nothing was shown."""
 
-# One stream in each shard, and one shard with two; each with a feed and sport of its own.
+# One stream in each shard, two shards with two; each with a feed and sport of its own.
 STREAMS: dict[tuple[str, str], dict[str, object]] = {
     ("odds", "soccer"): {"name": "epl", "feed": "odds", "sport": "soccer", "sportsbook": ["DraftKings", "Pinnacle"]},
     ("odds", "basketball"): {"name": "nba", "feed": "odds", "sport": "basketball", "sportsbook": ["FanDuel"]},
@@ -45,24 +45,25 @@ class Killer:
     bridge: Bridge
     rng: random.Random
     lives: list[tuple[float, float]] = field(default_factory=list)
-    blind: int = 0
-    """Kills of a process of which nothing was awaited before."""
+    moments: Counter[str] = field(default_factory=Counter)
     troubled: set[int] = field(default_factory=set)
     """Lives in which a transaction failed by itself, as on a machine with too much to do: theirs don't count."""
 
-    async def life(self, *, blind: bool) -> None:
-        """Start the daemon and kill it: some time after its first commit, or whatever it does meanwhile."""
+    async def life(self) -> None:
+        """Start the daemon and kill it: while it catches up, some time after its first commit, or at any moment."""
         born, told = time(), len(self.bridge.text)
         starting = asyncio.create_task(self._started())
-        if blind:
-            self.blind += 1
-            await asyncio.wait([starting], timeout=self.rng.uniform(0.3, 2.0))  # a random moment, not a wait
-            before = self.bridge.process
-            assert before is not None
+        when = self.rng.choices(["catching up", "running", "any"], weights=[9, 8, 3])[0]
+        self.moments[when] += 1
+        # What follows an event here is a random moment, not a wait for something.
+        if when == "any":
+            await asyncio.wait([starting], timeout=self.rng.uniform(0.3, 2.0))
+            assert self.bridge.process is not None
         else:
             await starting
-            await until(self._committed, lambda n: n > 0, within=60, what="records committed after a start")
-            await asyncio.sleep(min(self.rng.expovariate(8), 1.0))  # a random moment, not a wait
+            metric = "oddsbridge_entries_total" if when == "catching up" else "oddsbridge_records_total"
+            await until(partial(self.bridge.sum, metric), lambda n: n > 0, within=60, what=f"{metric} after a start")
+            await asyncio.sleep(self.rng.uniform(0, 0.1) if when == "catching up" else min(self.rng.expovariate(8), 1))
         await self.bridge.kill()
         with suppress(AssertionError):  # it ended before it was up, as was wanted
             await starting
@@ -72,9 +73,6 @@ class Killer:
 
     async def _started(self) -> None:
         await self.bridge.start(ready=False, within=60)
-
-    async def _committed(self) -> float:
-        return await self.bridge.sum("oddsbridge_records_total")
 
 
 def by_life(records: list[Seen], lives: list[tuple[float, float]]) -> Counter[int]:
@@ -149,7 +147,7 @@ async def test_kills_at_random_moments_lose_nothing_and_double_nothing(
                 await control.fault(kind, sport="soccer", p=0.25, distance=8)
             while len(killer.lives) < KILLS:
                 await control.settings(replay_by=rng.choice(["id", "arrival"]))
-                await killer.life(blind=rng.random() < 0.2)
+                await killer.life()
             await bridge.start(ready=False)
             logs = await finish(bridge, control)
             assert await bridge.stop() == 0
@@ -160,7 +158,7 @@ async def test_kills_at_random_moments_lose_nothing_and_double_nothing(
     hidden = [r for r in everything if (r.topic, r.partition, r.offset) not in committed]
     aborted = by_life(hidden, killer.lives)
     say(
-        f"{KILLS} kills ({killer.blind} of them blind), {len(records)} records, "
+        f"{KILLS} kills ({dict(killer.moments)}), {len(records)} records, "
         f"{len(hidden)} aborted ones of {len(aborted)} kills: {dict(sorted(aborted.items()))}"
     )
     assert_same(emitted(logs, without=frozenset({"duplicate"})), published(records))
