@@ -1,6 +1,7 @@
 """What the tests share: one embedded Kafka for all of them, and names that nobody else uses."""
 
 import os
+import signal
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,12 @@ def pytest_configure() -> None:
     wheel = os.environ.get("WHEEL_UNDER_TEST")
     if wheel and not Path(bridge.__file__).is_relative_to(wheel):
         raise pytest.UsageError(f"the tests would run against {bridge.__file__}, not against the wheel in {wheel}")
+
+
+def pytest_configure() -> None:
+    """A run in the background has SIGINT ignored, and so would the processes that tests interrupt."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -4,6 +4,7 @@ Fencing makes ownership safe, since only the newest producer with the shard's tr
 says by whom one was fenced: a transaction that the broker timed out looks the same as another owner.
 """
 
+import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -11,12 +12,14 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
-from bridge.errors import CommitUnknown, KafkaFailure, OwnedElsewhere
+from bridge.errors import KafkaFailure, OwnedElsewhere
 from bridge.kafka.checkpoints import CLAIM_KEY, Claim, Stored
 from bridge.kafka.writer import Round, Writer
 
 OPEN_S = 10.0
 """Seconds that a new producer may take to start."""
+
+_LOOKS, _LOOK_AGAIN_S = 50, 0.1  # how often, and how far apart, a stale answer is asked for again
 
 LOOK_S = 5.0
 """Seconds between looks at the claim where nothing fences."""
@@ -99,7 +102,7 @@ class Ownership:
         return self._identity.instance
 
     async def take(self, *, fenced: bool = False) -> Stored:
-        """Take the shard, or take it back: fence, read, and claim if the claim isn't this instance's yet.
+        """Take the shard, or take it back: look whose it is, fence, claim, and read up to that claim.
 
         Args:
             fenced: Whether this instance was fenced. Whoever did that has ended this instance's transaction, so one
@@ -113,24 +116,33 @@ class Ownership:
             OwnedElsewhere: another instance has claimed it, and may keep it.
             KafkaFailure: it can't be done now, or not at all.
         """
-        if self._came:  # before the id is taken back, which would fence a rightful owner
-            await self._judge((await self._read(wait=fenced)).claim)
-        await self._writer.open(OPEN_S)
-        stored = await self._read(wait=True)
+        seen = (await self._read(wait=fenced)).claim  # before the id is taken, which would fence a rightful owner
         if not self._came:
-            self._before = stored.claim
-            self._came = True
-        await self._judge(stored.claim)
-        if not self._claimed:
-            transaction = self.next()
-            transaction.tail = [self.claim(transaction.serial)]
-            try:
-                await self._writer.write(transaction)
-            except CommitUnknown:
-                await self._writer.abandon()
-                raise
-            self._claimed = True
-        return stored
+            self._before, self._came = seen, True
+        await self._judge(seen)
+        await self._writer.open(OPEN_S)
+        transaction = self.next()
+        transaction.tail = [self.claim(transaction.serial)]
+        try:
+            await self._writer.write(transaction)
+        except KafkaFailure:
+            await self._writer.abandon()
+            raise
+        self._claimed = True
+        return await self._read_past(transaction.serial)
+
+    async def _read_past(self, serial: int) -> Stored:
+        """What the partition says up to this instance's own claim, just written.
+
+        A broker that has just come back may not know for a moment how much of its log is committed, and a reader
+        would see an old state of affairs. What stands before one's own newest record has been seen for certain.
+        """
+        for _ in range(_LOOKS):
+            stored = await self._read(wait=True)
+            if stored.claim is not None and (stored.claim.instance, stored.claim.serial) == (self.instance, serial):
+                return stored
+            await asyncio.sleep(_LOOK_AGAIN_S)
+        raise _stale(self._shard)
 
     async def confirm(self) -> None:
         """Where nothing fences, look every `LOOK_S` seconds whether another instance has claimed the shard.
@@ -161,18 +173,26 @@ class Ownership:
 
     async def _judge(self, claim: Claim | None) -> None:
         if claim is None or claim.instance == self.instance:
-            self._claimed = self._claimed and claim is not None
             return
-        if not self._claimed and self._before is not None and claim.instance == self._before.instance:
-            return  # the one who was there before; it is being relieved
+        before = self._before
+        relieved = before is not None and claim.instance == before.instance
+        if relieved and not self._claimed:
+            return  # the one who was there before
+        if relieved and before is not None and claim.serial <= before.serial:
+            raise _stale(self._shard)  # this instance's own claim came after that one
         if self._claimed and await self._arbiter(self._shard):
-            self._claimed = False
-            self._before = claim
+            self._before, self._claimed = claim, False
             return
         raise OwnedElsewhere(
             f"shard {self._shard} now belongs to {claim}; this instance ({self.instance}) leaves it",
             hint="let one bridge run for each kafka.group, or give each a kafka.group and a topic_prefix of its own",
         )
+
+
+def _stale(shard: int) -> KafkaFailure:
+    return KafkaFailure(
+        f"Kafka shows an old state of shard {shard}'s checkpoints; it has just come back", reason="stale"
+    )
 
 
 class Outcome(Enum):

@@ -18,13 +18,15 @@ UNSHARE = ["unshare", "--mount", "--net", "--propagation", "private"]
 # What happens inside, before anything is started; then it holds the namespaces open until its stdin ends.
 _HOLD = """
 import fcntl, os, socket, struct, subprocess, sys
-etc, opt, *writable = sys.argv[1:]
+etc, opt, kept, *writable = sys.argv[1:]
 with socket.socket() as s:
     fcntl.ioctl(s, 0x8914, struct.pack("16sH14x", b"lo", 0x1 | 0x40))  # SIOCSIFFLAGS: up, running
 def mount(*words): subprocess.run(["mount", *words], check=True)
 mount("--bind", etc, "/etc")
 mount("-t", "tmpfs", "pod", "/mnt")
 os.mkdir("/mnt/opt")
+os.mkdir("/mnt/kept")
+mount("--bind", kept, "/mnt/kept")
 mount("--bind", opt, "/mnt/opt")
 mount("-t", "tmpfs", "pod", "/opt")
 os.mkdir("/opt/oddsbridge")
@@ -36,6 +38,8 @@ for path in writable:
     mount("-t", "tmpfs", "pod", path)
 os.makedirs(opt, exist_ok=True)  # its scripts' first lines name the folder that it was made in
 mount("--bind", "/opt/oddsbridge", opt)
+os.makedirs(kept, exist_ok=True)  # it may stand in a folder that is empty now
+mount("--bind", "/mnt/kept", kept)
 print("held", flush=True)
 sys.stdin.read()
 """
@@ -79,7 +83,7 @@ class Pod:
         (self._etc / "hosts").write_text(
             "".join(f"127.0.0.1 {name}\n" for name in ("localhost", socket.gethostname(), *names))
         )
-        self._arguments = [str(self._etc), str(opt), *writable]
+        self._arguments = [str(self._etc), str(opt), sys.prefix, *writable]
         self._holder: subprocess.Popen[str] | None = None
         self._running: list[subprocess.Popen[bytes]] = []
         self._logs: list[IO[bytes]] = []
