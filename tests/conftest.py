@@ -19,11 +19,7 @@ def pytest_configure() -> None:
     wheel = os.environ.get("WHEEL_UNDER_TEST")
     if wheel and not Path(bridge.__file__).is_relative_to(wheel):
         raise pytest.UsageError(f"the tests would run against {bridge.__file__}, not against the wheel in {wheel}")
-
-
-def pytest_configure() -> None:
-    """A run in the background has SIGINT ignored, and so would the processes that tests interrupt."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # so it is in the background, and for children too
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
