@@ -148,7 +148,13 @@ class Daemon:
                 tries += 1
                 await asyncio.sleep(min(0.5 * tries, 5.0))
         await shards[0].take()
-        await asyncio.gather(*(shard.take() for shard in shards[1:]))
+        takes = [asyncio.create_task(shard.take()) for shard in shards[1:]]
+        try:
+            await asyncio.gather(*takes)
+        finally:
+            for take in takes:
+                take.cancel()
+            await asyncio.gather(*takes, return_exceptions=True)
 
     async def _drain(self, runs: dict[asyncio.Task[None], Shard]) -> None:
         """End the streams, then commit what they read, within the deadline."""

@@ -121,6 +121,7 @@ class Ownership:
             self._before, self._came = seen, True
         await self._judge(seen)
         await self._writer.open(OPEN_S)
+        await self._judge((await self._read(wait=True)).claim)  # nothing is open now that could hide another's claim
         transaction = self.next()
         transaction.tail = [self.claim(transaction.serial)]
         try:
@@ -139,8 +140,12 @@ class Ownership:
         """
         for _ in range(_LOOKS):
             stored = await self._read(wait=True)
-            if stored.claim is not None and (stored.claim.instance, stored.claim.serial) == (self.instance, serial):
+            claim = stored.claim
+            if claim is not None and (claim.instance, claim.serial) == (self.instance, serial):
                 return stored
+            if claim is not None and claim.instance not in (self.instance, self._before and self._before.instance):
+                await self._judge(claim)  # it came after this instance's own
+                break
             await asyncio.sleep(_LOOK_AGAIN_S)
         raise _stale(self._shard)
 

@@ -58,16 +58,16 @@ def ownership(partition: Partition, *, mine: bool = False) -> Ownership:
 async def test_it_looks_fences_claims_and_reads_up_to_its_claim() -> None:
     partition = Partition(BEFORE)
     stored = await ownership(partition).take()
-    assert partition.did == ["look", "open", "write", "read"]
+    assert partition.did == ["look", "open", "read", "write", "read"]
     assert stored.claim is not None
     assert stored.claim.instance == "me"
 
 
 async def test_an_answer_from_before_its_claim_is_asked_for_again() -> None:
     partition = Partition(BEFORE)
-    partition.answers = [BEFORE, BEFORE, None]
+    partition.answers = [BEFORE, BEFORE, BEFORE, None]
     stored = await ownership(partition).take()
-    assert partition.did == ["look", "open", "write", "read", "read", "read"]
+    assert partition.did == ["look", "open", "read", "write", "read", "read", "read"]
     assert stored.claim == partition.claim
 
 
@@ -131,3 +131,11 @@ async def test_what_the_arbiter_gives_back_is_taken_even_if_the_first_claim_fail
     with pytest.raises(CommitUnknown):
         await own.take()
     assert (await own.take()).claim == partition.claim
+
+
+async def test_a_claim_that_came_right_after_its_own_ends_it_at_once() -> None:
+    partition = Partition(BEFORE)
+    partition.answers = [BEFORE, BEFORE, OTHER]
+    with pytest.raises(OwnedElsewhere):
+        await ownership(partition).take()
+    assert partition.did == ["look", "open", "read", "write", "read"]
