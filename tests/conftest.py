@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import bridge
+import bridge.logs
 from bridge.demo.jars import fetch_jars
 from bridge.demo.kafka import EmbeddedKafka
 from bridge.errors import DemoUnavailable
@@ -53,3 +54,9 @@ def kafka() -> Iterator[EmbeddedKafka]:
 def unique() -> str:
     """A short name that no other test has: for topic prefixes, groups, transactional ids."""
     return f"t{uuid.uuid4().hex[:10]}"
+
+
+@pytest.fixture(autouse=True)
+def own_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A secret that one test has the logs hide isn't hidden from the others."""
+    monkeypatch.setattr(bridge.logs, "_secrets", type(bridge.logs._secrets)())

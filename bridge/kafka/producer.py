@@ -156,6 +156,7 @@ class Producer:
         accumulator._closed = True  # noqa: SLF001
         batches = [*accumulator._pending_batches, *(b for queue in accumulator._batches.values() for b in queue)]  # noqa: SLF001
         accumulator._pending_batches.update(batches)  # noqa: SLF001 -- where a batch takes itself out when it has failed
+        accumulator.reenqueue = _forget  # a request that fails now would put back what is no longer pending
         accumulator.fail_all(ProducerClosed())
         for batch in batches:  # asyncio would report what nobody looked at
             waiter = batch._drain_waiter  # noqa: SLF001
@@ -190,3 +191,7 @@ def _no_metadata(client: Any) -> None:
     gone.set_exception(ProducerClosed())
     gone.exception()
     client._md_update_fut = gone  # noqa: SLF001 -- whoever waits from now on
+
+
+def _forget(batch: object) -> None:
+    """In the place of putting a batch back for another try."""

@@ -1,7 +1,6 @@
 """Nothing that a watcher started outlives the process that has the watcher."""
 
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -132,19 +131,6 @@ def test_close_ends_all_and_a_number_that_is_over_is_left_alone(temp: Path, mark
     finally:
         stranger.kill()
         stranger.wait()
-
-
-def test_without_its_watcher_nothing_starts(temp: Path, mark: str) -> None:
-    with Watcher() as watcher:
-        before = watcher.start(["sleep", mark], output=subprocess.DEVNULL)
-        watcher._process.kill()
-        watcher._process.wait()
-        process = watcher.start(["touch", str(temp / "ran")], output=subprocess.PIPE)
-        process.communicate()
-        assert process.returncode != 0
-        assert before.poll() is None
-    assert before.returncode == -signal.SIGKILL
-    assert not (temp / "ran").exists()
 
 
 def test_a_watcher_that_cannot_make_its_folder_says_so(temp: Path, monkeypatch: pytest.MonkeyPatch) -> None:
