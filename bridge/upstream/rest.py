@@ -8,7 +8,6 @@ failures are raised behind their `except` blocks.
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Any, Final, Generic, NamedTuple, Self, TypeVar, overload
 
@@ -17,10 +16,10 @@ import msgspec
 from yarl import URL
 
 from bridge import __version__
-from bridge.backoff import RATE_LIMIT_HOLD_S
-from bridge.errors import Disconnected, RateLimited, UpstreamError
-from bridge.upstream.answers import MAX_BODY_BYTES, failure, retry_after_s, scrub, unreachable
+from bridge.errors import Disconnected, UpstreamError
+from bridge.upstream.answers import MAX_BODY_BYTES, failure, scrub, unreachable
 from bridge.upstream.key import current_key
+from bridge.upstream.ratelimit import RateLimit
 
 T = TypeVar("T")
 
@@ -30,16 +29,12 @@ MAX_ANSWER_BYTES: Final = 32 * 2**20
 MAX_PAGES: Final = 1000
 """Pages of one question; upstream's own limits end far below it."""
 
-MAX_RESET_S: Final = 60.0
-"""The longest wait, in seconds, that `x-ratelimit-reset` can ask for: its window is 15 s."""
-
 _HEADERS = {
     "Accept": "application/json",
     "Accept-Encoding": "identity",  # a small answer can't become a large one
     "Cache-Control": "no-cache",
     "User-Agent": f"oddsbridge/{__version__}",
 }
-_LEAST_HOLD_S = 1.0  # after a 429, whatever it says: a loop without a wait would be an attack
 _CHUNK_BYTES = 64 * 2**10
 _BROKEN = (aiohttp.ClientError, OSError, RuntimeError)
 
@@ -51,6 +46,7 @@ Heard = Callable[[float, float, Mapping[str, str]], None]
 
 
 class _Answer(NamedTuple):
+    sent: float  # epoch seconds
     status: int
     headers: Mapping[str, str]
     body: bytes
@@ -67,6 +63,18 @@ class _Page(msgspec.Struct, Generic[T]):
     next_cursor: Any = None
 
 
+class Page(NamedTuple, Generic[T]):
+    """One page of a list.
+
+    Attributes:
+        sent: When its request went out, after all waiting; our clock, in seconds of the epoch.
+        items: What stood on it.
+    """
+
+    sent: float
+    items: list[T]
+
+
 class Rest:
     """Asks REST questions. An async context manager; leaving it drops every connection.
 
@@ -74,10 +82,11 @@ class Rest:
         base_url: Where OpticOdds is, without a slash at the end.
         read_key: Gives the key; asked in a thread for each request, so that a key in a file can be rotated.
         timeout_s: Seconds that one answer may take, its body included.
-        patience_s: Seconds that one question may wait for upstream's rate limit; past that it is an error.
+        patience_s: Seconds that one question may wait for upstream's rate limit once it is its turn; past that it is an
+            error. By default four of upstream's windows. Waiting for one's turn doesn't count: a queue is no trouble.
         max_bytes: The largest answer that is read.
         heard: Told of each answer.
-        limit: Requests at the same time.
+        limit: Requests at the same time; the others wait for their turn, first come, first served.
     """
 
     def __init__(
@@ -86,7 +95,7 @@ class Rest:
         read_key: Callable[[], str],
         *,
         timeout_s: float = 20.0,
-        patience_s: float = 30.0,
+        patience_s: float = 60.0,
         max_bytes: int = MAX_ANSWER_BYTES,
         heard: Heard = lambda sent, received, headers: None,  # noqa: ARG005
         limit: int = 8,
@@ -98,7 +107,8 @@ class Rest:
         self._max_bytes = max_bytes
         self._heard = heard
         self._turn = asyncio.Semaphore(limit)
-        self._held_until = 0.0  # of the monotonic clock
+        self._asking = 0  # requests under way
+        self._rate = RateLimit()
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -156,23 +166,34 @@ class Rest:
         Raises:
             UpstreamError: As `get`; or the pages don't end, or come again (reason "paging").
         """
-        number, step, last = 1, list[tuple[str, str]](), b""
+        async for page in self.timed_pages(path, params, type=type):
+            yield page.items
+
+    async def timed_pages(self, path: str, params: Params = (), *, type: type[T]) -> AsyncIterator[Page[T]]:  # noqa: A002
+        """As `pages`, and when each page was asked for.
+
+        Raises:
+            UpstreamError: As `pages`.
+        """
+        kind: Any = type
+        number, step, last, cursors = 1, list[tuple[str, str]](), b"", True
         while True:
             answer = await self._ask(path, [*params, *step])
-            page: _Page[Any] = self._parsed(answer, _Page[type])
+            page: _Page[T] = self._parsed(answer, _Page[kind])
             if number > 1 and (answer.body == last or (isinstance(page.page, int) and page.page != number)):
-                raise UpstreamError(f"upstream gives the same page of {path} again and again", reason="paging")
-            yield page.data or []
+                if not (cursors and step[0][0] == "cursor"):
+                    raise UpstreamError(f"upstream gives the same page of {path} again and again", reason="paging")
+                # Observed: a cursor in the answer, and a reference that knows of none in the question.
+                cursors, step = False, [("page", str(number))]
+                continue
+            yield Page(answer.sent, page.data or [])
             cursor = page.next_cursor or page.cursor
-            if isinstance(cursor, str) and cursor and page.has_more is not False:
-                step = [("cursor", cursor)]
-            elif page.has_more is True or (
-                page.has_more is None and isinstance(page.total_pages, int) and number < page.total_pages
-            ):
-                step = [("page", str(number + 1))]
-            else:
+            cursor = cursor if isinstance(cursor, str) else ""
+            last_number = page.total_pages if isinstance(page.total_pages, int) else 0
+            if not (page.has_more is True or (page.has_more is None and (cursor or number < last_number))):
                 return
             number, last = number + 1, answer.body
+            step = [("cursor", cursor)] if cursors and cursor else [("page", str(number))]
             if number > MAX_PAGES:
                 raise UpstreamError(f"upstream has more than {MAX_PAGES} pages of {path}", reason="paging")
 
@@ -191,37 +212,34 @@ class Rest:
             raise RuntimeError("the client is used outside of its context")
         url = URL(self._base_url + path, encoded=True).with_query(params)
         patience_s = self._patience_s
-        while True:
-            wait_s = max(0.0, self._held_until - time.monotonic())
-            if wait_s > patience_s:
-                raise RateLimited(
-                    f"upstream's rate limit is used up for another {wait_s:.0f} s", reason="429", retry_after=wait_s
-                )
-            patience_s -= wait_s
-            await asyncio.sleep(wait_s)
-            key = await current_key(self._read_key)
-            async with self._turn:
+        async with self._turn:
+            # The wait for the limit is inside the turn: so nobody is sent into it, and only those in front wait for it.
+            while True:
+                patience_s = await self._rate.released(patience_s)
+                key = await current_key(self._read_key)
+                if self._rate.held_s():
+                    continue  # a 429 came meanwhile
                 answer = await self._exchange(url, key)
-            self._hold(answer)
-            if answer.status == 200:
-                return answer
-            if answer.status == 429:
-                continue  # it waits, or loses patience
-            raise failure(answer.status, answer.headers, answer.body, key)
+                if answer.status == 200:
+                    return answer
+                if answer.status != 429:
+                    raise failure(answer.status, answer.headers, answer.body, key)
 
     async def _exchange(self, url: URL, key: str) -> _Answer:
         assert self._session is not None  # noqa: S101 — looked at by the caller
         lost: UpstreamError
         sent = time.time()
+        self._asking += 1
         try:
             async with (
                 asyncio.timeout(self._timeout_s),
                 self._session.get(url, headers={"X-Api-Key": key}, allow_redirects=False) as response,
             ):
                 self._heard(sent, time.time(), response.headers)
+                self._rate.heard(response.status, response.headers, self._asking - 1)
                 body = await self._read(response)
             if len(body) <= self._max_bytes:
-                return _Answer(response.status, response.headers, body)
+                return _Answer(sent, response.status, response.headers, body)
             lost = UpstreamError(f"upstream's answer is larger than {self._max_bytes} bytes", reason="too-large")
         except TimeoutError:
             lost = Disconnected(f"no whole answer from {url.host} within {self._timeout_s:g} s", reason="timeout")
@@ -229,6 +247,8 @@ class Rest:
             lost = Disconnected(f"the answer from {url.host} broke off", reason="torn")
         except _BROKEN as error:
             lost = unreachable(error, url.host or "")
+        finally:
+            self._asking -= 1
         raise lost
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:
@@ -243,29 +263,3 @@ class Rest:
                 break
         whole = b"".join(parts)
         return whole if response.status == 200 else whole[:most]
-
-    def _hold(self, answer: _Answer) -> None:
-        """Let nobody ask while upstream's limit is used up, as its headers tell."""
-        wait_s = _until_reset_s(answer.headers)
-        if answer.status == 429:
-            asked = retry_after_s(answer.headers)
-            wait_s = max(_LEAST_HOLD_S, asked if asked is not None else wait_s or RATE_LIMIT_HOLD_S)
-        elif answer.headers.get("x-ratelimit-remaining", "").strip() != "0":
-            return
-        self._held_until = max(self._held_until, time.monotonic() + wait_s)
-
-
-def _until_reset_s(headers: Mapping[str, str]) -> float:
-    """Seconds until upstream counts anew, by its own clock if it tells it; 0 when it doesn't say."""
-    value = headers.get("x-ratelimit-reset", "").strip()
-    if not (value.isascii() and value.isdigit() and len(value) < 16):
-        return 0.0
-    now = _date_s(headers)
-    return min(max(0.0, float(value) - (time.time() if now is None else now)), MAX_RESET_S)
-
-
-def _date_s(headers: Mapping[str, str]) -> float | None:
-    try:
-        return parsedate_to_datetime(headers.get("Date", "")).timestamp()
-    except (ValueError, TypeError, OverflowError, IndexError):
-        return None

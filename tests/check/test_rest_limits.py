@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bridge.errors import RateLimited
-from bridge.upstream import rest as module
+from bridge.upstream import ratelimit as module
 from tests.check.rest_wire import answers, client, page
 from tests.upstream.wire import Upstream
 
