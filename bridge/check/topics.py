@@ -151,12 +151,11 @@ def _as_planned(topic: Topic, there: Found) -> str:
 
 
 def _of_families(plan: Sequence[Topic], found: Mapping[str, Found]) -> list[Difference]:
-    """Topics that must have one partition count, and don't, or wouldn't once the missing ones are made."""
+    """Topics that must have one partition count, and don't. Missing ones are made with as many as the others have."""
     differing = []
     for family in together(list(plan)):
         there = {topic.name: found[topic.name].partitions for topic in family if topic.name in found}
         counts = set(there.values())
-        missing = [topic for topic in family if topic.name not in found]
         if len(counts) > 1:
             most = max(counts)
             told = ", ".join(f"{name} has {count}" for name, count in there.items())
@@ -164,14 +163,6 @@ def _of_families(plan: Sequence[Topic], found: Mapping[str, Found]) -> list[Diff
             text = f"an odd must be in the same partition of each of these topics, and {told} partitions"
             fix = "make those anew that are wrong, or let the streams begin under a new topic_prefix: keys would move"
             differing.append(Difference(name, "partitions", str(most), str(there[name]), Level.WRONG, text, fix))
-        elif len(counts) == 1 and missing and missing[0].partitions not in counts:
-            (count,) = counts
-            text = (
-                f"{missing[0].name} is missing and would be made with {missing[0].partitions} partitions, while "
-                f"{next(iter(there))} has {count}: an odd must be in the same partition of both"
-            )
-            planned, fix = str(missing[0].partitions), f"set kafka.partitions = {count}"
-            differing.append(Difference(missing[0].name, "partitions", planned, str(count), Level.WRONG, text, fix))
     return differing
 
 

@@ -1,7 +1,7 @@
 """What several verbs print: marks, tables, JSON. Whatever it is, no secret that was read is in it."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import orjson
 import typer
@@ -36,6 +36,10 @@ def echo(console: Console, text: Text) -> None:
     console.print(text)
 
 
+_STABLE: Final = frozenset({"section", "check", "level", "state", "role", "setting"})
+"""Members of JSON documents whose values are words of our own: scripts read them though a secret be such a word."""
+
+
 def echo_json(value: Any) -> None:
     """Print a JSON document."""
     typer.echo(orjson.dumps(_without_secrets(value), option=orjson.OPT_INDENT_2).decode())
@@ -45,7 +49,7 @@ def _without_secrets(value: Any) -> Any:
     if isinstance(value, str):
         return hidden(value)
     if isinstance(value, Mapping):
-        return {name: _without_secrets(inner) for name, inner in value.items()}
+        return {name: inner if name in _STABLE else _without_secrets(inner) for name, inner in value.items()}
     return [_without_secrets(inner) for inner in value] if isinstance(value, list) else value
 
 

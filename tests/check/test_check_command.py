@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 from confluent_kafka import KafkaException
 
-from bridge.check.findings import Finding, Level, Section
+from bridge.check.findings import Finding, Level, Section, as_json
 from bridge.cli.check import exit_of
 from bridge.cli.exits import Exit
+from bridge.cli.output import echo_json
 from bridge.demo.kafka import EmbeddedKafka
 from bridge.kafka.plan import shard_of
+from bridge.logs import hide
 from bridge.simulator.options import SimulatorOptions
 from bridge.simulator.server import Simulator
 from tests.check.command import STREAMS, Command
@@ -248,6 +250,15 @@ def test_the_help_has_an_example_and_the_codes(capsys: pytest.CaptureFixture[str
         assert f"oddsbridge {verb} -c oddsbridge.toml" in out
         assert "Exit codes:" in out
         assert "--json" in out
+
+
+def test_a_secret_that_is_a_word_of_ours_leaves_the_words_that_scripts_read(capsys: pytest.CaptureFixture[str]) -> None:
+    hide("kafka")
+    finding = Finding(Section.KAFKA, "server", "kafka:9092", Level.OK, "kafka:9092 lets the bridge in")
+    echo_json(as_json([finding]))
+    (told,) = json.loads(capsys.readouterr().out)
+    assert (told["section"], told["check"], told["level"]) == ("kafka", "server", "ok")
+    assert "kafka" not in told["about"] + told["text"]
 
 
 def test_marks_fall_back_where_the_terminal_has_none(capsys: pytest.CaptureFixture[str]) -> None:
