@@ -17,9 +17,14 @@ _LEAST_HOLD_S: Final = 1.0  # after a 429, whatever it says: a loop without a wa
 
 
 class RateLimit:
-    """Holds requests back while the limit is used up; all of a client's share it."""
+    """Holds requests back while the limit is used up; all of a client's share it.
 
-    def __init__(self) -> None:
+    Args:
+        under_way: Requests that may be under way at the same time: what is left may be for them already.
+    """
+
+    def __init__(self, under_way: int) -> None:
+        self._under_way = under_way
         self._held_until = 0.0  # of the monotonic clock
 
     def held_s(self) -> float:
@@ -41,13 +46,12 @@ class RateLimit:
             await asyncio.sleep(wait_s)
         return patience_s
 
-    def heard(self, status: int, headers: Mapping[str, str], others: int) -> None:
+    def heard(self, status: int, headers: Mapping[str, str]) -> None:
         """Take note of an answer.
 
         Args:
             status: Its HTTP status.
             headers: Its headers, by any case.
-            others: Further requests that are under way: what is left may be for them, and nobody else is sent then.
         """
         wait_s = _until_reset_s(headers)
         if status == 429:
@@ -55,7 +59,7 @@ class RateLimit:
             wait_s = max(_LEAST_HOLD_S, asked if asked is not None else wait_s or RATE_LIMIT_HOLD_S)
         else:
             left = _number(headers, "x-ratelimit-remaining")
-            if left is None or left > others:
+            if left is None or left >= self._under_way:
                 return
         self._held_until = max(self._held_until, time.monotonic() + wait_s)
 

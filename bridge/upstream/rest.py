@@ -107,8 +107,7 @@ class Rest:
         self._max_bytes = max_bytes
         self._heard = heard
         self._turn = asyncio.Semaphore(limit)
-        self._asking = 0  # requests under way
-        self._rate = RateLimit()
+        self._rate = RateLimit(limit)
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -199,6 +198,9 @@ class Rest:
 
     def _parsed(self, answer: _Answer, wanted: Any) -> Any:
         try:
+            # What is skipped or kept raw isn't looked at by msgspec, but what isn't UTF-8 isn't JSON either.
+            if not answer.body.isascii():
+                answer.body.decode()
             return msgspec.json.decode(answer.body, type=wanted)
         except (ValueError, RecursionError) as error:
             kind = scrub(answer.headers.get("Content-Type", "no content type"), "")
@@ -211,32 +213,37 @@ class Rest:
         if self._session is None:
             raise RuntimeError("the client is used outside of its context")
         url = URL(self._base_url + path, encoded=True).with_query(params)
-        patience_s = self._patience_s
         async with self._turn:
-            # The wait for the limit is inside the turn: so nobody is sent into it, and only those in front wait for it.
-            while True:
-                patience_s = await self._rate.released(patience_s)
-                key = await current_key(self._read_key)
-                if self._rate.held_s():
-                    continue  # a 429 came meanwhile
-                answer = await self._exchange(url, key)
-                if answer.status == 200:
-                    return answer
-                if answer.status != 429:
-                    raise failure(answer.status, answer.headers, answer.body, key)
+            return await self._once_let(url)
+
+    async def _once_let(self, url: URL) -> _Answer:
+        """One answer of status 200, for whoever has a turn.
+
+        The wait for the limit is inside the turn: so nobody is sent into it, and only those in front wait for it.
+        """
+        patience_s = self._patience_s
+        while True:
+            patience_s = await self._rate.released(patience_s)
+            key = await current_key(self._read_key)
+            if self._rate.held_s():
+                continue  # a 429 came meanwhile
+            answer = await self._exchange(url, key)
+            if answer.status == 200:
+                return answer
+            if answer.status != 429:
+                raise failure(answer.status, answer.headers, answer.body, key)
 
     async def _exchange(self, url: URL, key: str) -> _Answer:
         assert self._session is not None  # noqa: S101 — looked at by the caller
         lost: UpstreamError
         sent = time.time()
-        self._asking += 1
         try:
             async with (
                 asyncio.timeout(self._timeout_s),
                 self._session.get(url, headers={"X-Api-Key": key}, allow_redirects=False) as response,
             ):
                 self._heard(sent, time.time(), response.headers)
-                self._rate.heard(response.status, response.headers, self._asking - 1)
+                self._rate.heard(response.status, response.headers)
                 body = await self._read(response)
             if len(body) <= self._max_bytes:
                 return _Answer(sent, response.status, response.headers, body)
@@ -247,8 +254,6 @@ class Rest:
             lost = Disconnected(f"the answer from {url.host} broke off", reason="torn")
         except _BROKEN as error:
             lost = unreachable(error, url.host or "")
-        finally:
-            self._asking -= 1
         raise lost
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:
