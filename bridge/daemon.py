@@ -10,34 +10,23 @@ from functools import partial
 
 from bridge import __version__
 from bridge.admin import AdminServer
-from bridge.buffer import Buffer
-from bridge.burial import Burial
-from bridge.config import Settings, StreamSettings, read_key, topic_names
+from bridge.assembly import Assembly
+from bridge.config import Settings, read_key
 from bridge.continuity import Position
-from bridge.entries import EntryId
 from bridge.errors import KafkaFailure
 from bridge.health import Health
-from bridge.kafka.batches import fits
 from bridge.kafka.catalogue import Catalogue
-from bridge.kafka.checkpoints import Stored, read
 from bridge.kafka.cluster import Cluster
 from bridge.kafka.connection import Access
-from bridge.kafka.ownership import Identity, Ownership
-from bridge.kafka.plan import event_topics, shard_of, topic_sets, topics_of
-from bridge.kafka.producer import Producer
-from bridge.kafka.writer import Writer
+from bridge.kafka.ownership import Identity
+from bridge.kafka.plan import topic_sets, topics_of
 from bridge.logs import get_logger
 from bridge.metrics import Metrics
-from bridge.records import Explode
-from bridge.shard import MakeStream, Shard
-from bridge.stream import Connection, Stream
+from bridge.shard import Shard
 from bridge.summary import summarize
 from bridge.upstream.budget import ConnectBudget
 from bridge.upstream.client import Client
-from bridge.upstream.feeds import query, url_path
-
-READ_S = 15.0
-"""Seconds that reading a shard's checkpoints may take: longer than an open transaction of somebody else's lasts."""
+from bridge.upstream.rest import Rest
 
 log = get_logger("oddsbridge")
 
@@ -57,11 +46,11 @@ class Daemon:
         self._metrics.watch_budget(self._budget.used, self._budget.held_s)
         self._identity = Identity(f"{socket.gethostname()}-{secrets.token_hex(4)}", socket.gethostname(), os.getpid())
         self._stop = asyncio.Event()
+        self._demand: Callable[[], None] = _nothing
         kafka = settings.kafka
         self._access = Access(kafka, self._identity.instance)
         self._topics = topics_of(settings)
         self._metrics.expect_topics(topic.name for topic in self._topics)
-        self._checkpoints = topic_names(settings).checkpoints
         self._catalogue = Catalogue(
             Cluster(self._access.options("admin"), replication_factor=kafka.replication_factor),
             self._topics,
@@ -90,9 +79,22 @@ class Daemon:
             admin=f"http://{address.host}:{admin.port}",
         )
         try:
-            upstream = self._settings.upstream
-            async with Client(upstream.base_url, read_key(self._settings), upstream.silence_s, self._budget) as client:
-                await self._run_shards(client)
+            upstream, key = self._settings.upstream, read_key(self._settings)
+            async with (
+                Client(upstream.base_url, key, upstream.silence_s, self._budget) as client,
+                Rest(upstream.base_url, key) as rest,
+            ):
+                assembly = Assembly(
+                    self._settings,
+                    identity=self._identity,
+                    access=self._access,
+                    catalogue=self._catalogue,
+                    client=client,
+                    rest=rest,
+                    health=self._health,
+                    metrics=self._metrics,
+                )
+                await self._run_shards(assembly)
         finally:
             summary.cancel()
             watching.cancel()
@@ -103,6 +105,11 @@ class Daemon:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, partial(self._on_signal, number))
+        loop.add_signal_handler(signal.SIGUSR1, self._on_demand)
+
+    def _on_demand(self) -> None:
+        log.info("comparing all streams with upstream's snapshot", signal="SIGUSR1")
+        self._demand()
 
     def _on_signal(self, number: signal.Signals) -> None:
         if self._stop.is_set():
@@ -111,9 +118,10 @@ class Daemon:
         log.info("draining", signal=number.name, seconds=self._settings.process.drain_s)
         self._stop.set()
 
-    async def _run_shards(self, client: Client) -> None:
-        shards = self._make_shards(client)
-        starting = asyncio.create_task(self._start(shards))
+    async def _run_shards(self, assembly: Assembly) -> None:
+        shards = assembly.shards()
+        self._demand = assembly.demand
+        starting = asyncio.create_task(self._start(shards, assembly))
         stopping = asyncio.create_task(self._stop.wait())
         runs: dict[asyncio.Task[None], Shard] = {}
         try:
@@ -133,8 +141,11 @@ class Daemon:
             if not runs:
                 await asyncio.gather(*(shard.give_up() for shard in shards))
 
-    async def _start(self, shards: list[Shard]) -> None:
-        """Prepare the topics and take the shards: the first alone, since whoever has it has them all."""
+    async def _start(self, shards: list[Shard], assembly: Assembly) -> None:
+        """Prepare the topics and take the shards: the first alone, since whoever has it has them all.
+
+        What was published is read back when all are taken: nobody else writes any more.
+        """
         tries = 0
         while True:
             try:
@@ -155,6 +166,10 @@ class Daemon:
             for take in takes:
                 take.cancel()
             await asyncio.gather(*takes, return_exceptions=True)
+        positions: dict[str, Position] = {}
+        for shard in shards:
+            positions |= shard.positions()
+        await assembly.restore(positions)
 
     async def _drain(self, runs: dict[asyncio.Task[None], Shard]) -> None:
         """End the streams, then commit what they read, within the deadline."""
@@ -174,90 +189,6 @@ class Daemon:
                 hint="the next start asks upstream for them again",
             )
 
-    def _make_shards(self, client: Client) -> list[Shard]:
-        """The shards that have streams, and the first one, which arbitrates."""
-        by_shard: dict[int, list[StreamSettings]] = {0: []}
-        for stream in self._settings.streams:
-            by_shard.setdefault(shard_of(stream.name, self._settings.kafka.shards), []).append(stream)
-        return [self._make_shard(number, streams, client) for number, streams in sorted(by_shard.items())]
 
-    def _make_shard(self, number: int, streams: list[StreamSettings], client: Client) -> Shard:
-        kafka = self._settings.kafka
-        options = self._access.options(number)
-        exactly_once = kafka.delivery == "exactly-once"
-        compression = None if kafka.compression == "none" else kafka.compression
-        make = partial(
-            Producer,
-            options,
-            transactional_id=kafka.transactional_id(number) if exactly_once else None,
-            transaction_timeout_ms=kafka.transaction_timeout_ms,
-            compression=compression,
-        )
-        writer = Writer(
-            make,
-            topics=lambda: self._catalogue.topics,
-            checkpoints=self._checkpoints,
-            shard=number,
-            deadline_s=kafka.transaction_timeout_ms / 1000 * 0.8,
-        )
-        buffer = Buffer(kafka.buffer_bytes)
-        metrics = self._metrics.shard(number)
-        metrics.watch_buffer(lambda: buffer.size, buffer.limit)
-        return Shard(
-            number,
-            streams={stream.name: self._make_stream(stream, client) for stream in streams},
-            ownership=Ownership(
-                number,
-                identity=self._identity,
-                writer=writer,
-                read=partial(self._read, number),
-                arbiter=self._mine,
-                fences=exactly_once,
-            ),
-            writer=writer,
-            catalogue=self._catalogue,
-            burial=Burial(
-                topic_names(self._settings).dead_letters, lambda: self._catalogue.topics, partial(fits, compression)
-            ),
-            buffer=buffer,
-            health=self._health.shard(number),
-            metrics=self._metrics,
-        )
-
-    async def _read(self, shard: int, *, wait: bool) -> Stored:
-        options = self._access.options(f"{shard}-reader")
-        return await read(options, self._checkpoints, shard, deadline_s=READ_S, wait=wait)
-
-    async def _mine(self, shard: int) -> bool:
-        """Whoever has the first shard has them all: of two processes started by mistake, one stays."""
-        if shard == 0:
-            return False
-        claim = (await self._read(0, wait=True)).claim
-        return claim is not None and claim.instance == self._identity.instance
-
-    def _make_stream(self, stream: StreamSettings, client: Client) -> MakeStream:
-        names = topic_names(self._settings, stream.topic_prefix)
-        explode = Explode(
-            stream=stream.name,
-            topics=event_topics(names),
-            unknown_prefix=names.unknown_events,
-            odds_format=stream.odds_format or "AMERICAN" if stream.feed == "odds" else None,
-        )
-        path = url_path(stream)
-
-        async def connect(last: EntryId | None, begun: Callable[[], None]) -> Connection:
-            return await client.connect(path, query(stream, last), begun)
-
-        def make(position: Position, buffer: Buffer) -> Stream:
-            return Stream(
-                stream.name,
-                connect=connect,
-                explode=explode,
-                position=position,
-                buffer=buffer,
-                max_event_bytes=self._settings.upstream.max_event_bytes,
-                health=self._health.stream(stream.name),
-                metrics=self._metrics.stream(stream.name),
-            )
-
-        return make
+def _nothing() -> None:
+    """Before there are streams, nothing can be compared."""

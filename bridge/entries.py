@@ -16,6 +16,9 @@ from bridge import sse
 ODD_EVENTS = frozenset({"odds", "locked-odds", "copilot-odds", "copilot-locked-odds", "copilot-settled-odds"})
 """Events whose data is an array of odds."""
 
+LOCKING_EVENTS = frozenset({"locked-odds", "copilot-locked-odds", "copilot-settled-odds"})
+"""Those of them that say that an odd can't be had any more."""
+
 FIXTURE_EVENTS = frozenset({"fixture-status", "fixture-results"})
 """Events whose data is about one fixture."""
 

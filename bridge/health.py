@@ -79,6 +79,10 @@ class StreamHealth:
     last_ping: float | None = None
     last_entry_id: object | None = None
     """The highest entry id received; kept as it is, and made text only when it is shown."""
+    owes: str = ""
+    """Why the topics may differ from what upstream offers, such as "gap"; "" if they were compared since."""
+    owes_why: str = ""
+    """Why they couldn't be compared yet; one sentence, or ""."""
 
     def __post_init__(self) -> None:
         self.since = self.clock()
@@ -95,6 +99,16 @@ class StreamHealth:
         self.connects += 1
         self.last_connect = self.clock()
         self.to(State.STREAMING, why)
+
+    @property
+    def reconciled(self) -> bool:
+        """Whether the topics were compared with upstream since there was a reason to doubt them."""
+        return self.owes in {"", "again", "demand"}
+
+    def renewed(self) -> None:
+        """The next connection has taken over, without a break."""
+        self.connects += 1
+        self.last_connect = self.clock()
 
     def heard(self) -> float | None:
         """When upstream was last heard by connect, entry or ping; None if never."""
@@ -199,6 +213,8 @@ class Health:
                     "last_ping_age_s": _age(now, stream.last_ping),
                     "last_entry_id": None if stream.last_entry_id is None else str(stream.last_entry_id),
                     "connects": stream.connects,
+                    "reconciled": stream.reconciled,
+                    "unreconciled": "" if stream.reconciled else _join(stream.owes, stream.owes_why),
                 }
                 for name, stream in self.streams.items()
             },

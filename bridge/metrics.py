@@ -21,7 +21,7 @@ EVENTS = (
 )
 """The data events that are known by name; every other name is counted as `OTHER`."""
 
-DUPLICATE_REASONS = ("window",)
+DUPLICATE_REASONS = ("window", "handover")
 DEAD_LETTER_REASONS = ("malformed", "no-odd-id", "no-fixture-id", "too-large", "no-topic", "refused")
 DISCONNECT_REASONS = (
     "closed",
@@ -41,6 +41,10 @@ DISCONNECT_REASONS = (
     "key",
 )
 REFUSAL_REASONS = ("400", "401", "403")
+RENEWAL_OUTCOMES = ("joined", "quiet", "open", "failed", "foreign")
+GAP_REASONS = ("restart", *DISCONNECT_REASONS)
+RECONCILE_CAUSES = ("hydrate", "gap", "filter", "demand", "audit", "again")
+DIFFERENCES = ("new", "changed", "locked", "unlocked", "gone")
 REPLAY_OUTCOMES = ("proven", "unproven", "none")
 TRANSACTION_OUTCOMES = ("committed", "found-committed", "not-committed", "aborted")
 RECOVERY_REASONS = ("fenced", "deadline", "error", "records-refused")
@@ -116,13 +120,23 @@ class StreamMetrics:
         "crashes",
         "dead_letters",
         "delay",
+        "differences",
         "disconnects",
+        "drift",
         "duplicates",
         "entries",
+        "gaps",
+        "known",
         "late",
         "received_bytes",
+        "reconciles",
         "refusals",
+        "renewals",
         "replays",
+        "snapshot_failures",
+        "snapshot_requests",
+        "sources",
+        "suspicious",
         "without_id",
     )
 
@@ -143,6 +157,23 @@ class StreamMetrics:
         self.replays = Tally(REPLAY_OUTCOMES)
         self.crashes = 0
         """Exceptions that nobody foresaw."""
+        self.renewals = Tally(RENEWAL_OUTCOMES)
+        """Changes of connections before upstream ended the old one."""
+        self.gaps = Tally(GAP_REASONS)
+        self.reconciles = Tally(RECONCILE_CAUSES)
+        """Comparisons with upstream's snapshot that were finished, by why they were made."""
+        self.differences = Tally(DIFFERENCES)
+        """What they published."""
+        self.drift = Tally(DIFFERENCES)
+        """What audits found twice, with no gap to explain it."""
+        self.suspicious = 0
+        """Snapshots without more than half of a book's open odds that the next one didn't bear out."""
+        self.snapshot_failures = Tally(DISCONNECT_REASONS)
+        self.snapshot_requests = 0
+        self.known: Callable[[], float] = _zero
+        """Tells how many odds are known."""
+        self.sources: dict[str, float] = {}
+        """By sportsbook the seconds since upstream polled it."""
 
     def entry(self, event: str, size: int, id_ms: int | None, received: float) -> None:
         """Count one entry as it is received; the only call for each entry.

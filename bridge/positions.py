@@ -40,13 +40,19 @@ class Positions:
         """The positions of the streams of some entries, once these are committed."""
         positions: dict[str, Position] = {}
         for held in taken:
+            if not _moves(held):
+                continue
             position = positions.get(held.stream)
             if position is None:
                 position = positions[held.stream] = self.of(held.stream)
             if held.entry_id is not None:
                 position.add(held.event, held.entry_id, by_line=held.by_line)
-            else:
+            elif held.counts:
                 position.counter += 1
+            if held.owes is not None:
+                position.owes = held.owes
+            if held.scope is not None:
+                position.scope = held.scope
         return positions
 
     def checkpoints(self, positions: dict[str, Position], serial: int) -> list[tuple[bytes, bytes]]:
@@ -61,3 +67,8 @@ class Positions:
         """The transaction `serial` is committed."""
         self._committed |= positions
         self.stamps |= dict.fromkeys(positions, (self._instance, serial))
+
+
+def _moves(held: Held) -> bool:
+    """Whether a stream's position isn't the same after it; an announcement alone needs no checkpoint."""
+    return held.entry_id is not None or held.counts or held.owes is not None or held.scope is not None

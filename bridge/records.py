@@ -20,12 +20,16 @@ _TOPIC_LENGTH = 249  # Kafka's own limit on a topic's name
 
 
 class Record(NamedTuple):
-    """One Kafka message, before it has a partition. `headers` is shared by all records of an entry."""
+    """One Kafka message, before it has a partition. `headers` is shared by all records of an entry.
+
+    A tombstone has no value at all, which isn't the same as an empty one.
+    """
 
     topic: str
     key: bytes
     value: bytes
     headers: Headers
+    is_tombstone: bool = False
 
 
 @dataclass(slots=True)
@@ -41,8 +45,11 @@ class Held:
         size: Bytes that it occupies in the buffer, roughly.
         headers: What its records share.
         by_line: Whether the id stood in the id line only.
+        counts: Whether the bridge made up its records' order: its stream's counter goes on by one.
         rejects: What couldn't be made a record; becomes dead letters.
         dead: How many of the records are dead letters, by reason.
+        scope: What its stream asks upstream for from here on; None where that stays.
+        owes: Why the topics may differ from upstream from here on, "" if they don't; None where that stays.
     """
 
     stream: str
@@ -53,16 +60,25 @@ class Held:
     size: int
     headers: Headers
     by_line: bool = False
+    counts: bool = False
     rejects: list[Reject] = field(default_factory=list)
     dead: dict[str, int] = field(default_factory=dict)
+    scope: str | None = None
+    owes: str | None = None
 
 
-def order(entry_id: EntryId | None, highest: EntryId | None, counter: int) -> str:
-    """The header `order`, `<ms>-<seq>-<n>`: an entry's own id and 0, or where it was made up and a count."""
+def order(entry_id: EntryId | None, highest: tuple[int, int] | None, counter: int) -> tuple[int, int, int]:
+    """A record's place: its entry's own id and 0, or behind the highest id there was when the bridge made it up."""
     if entry_id is not None:
-        return f"{entry_id.ms}-{entry_id.seq}-0"
+        return entry_id.ms, entry_id.seq, 0
     ms, seq = highest or (0, 0)
-    return f"{ms}-{seq}-{counter}"
+    return ms, seq, counter
+
+
+def order_text(order: tuple[int, int, int]) -> str:
+    """The header `order`, `<ms>-<seq>-<n>`."""
+    ms, seq, n = order
+    return f"{ms}-{seq}-{n}"
 
 
 class Explode:
@@ -73,6 +89,7 @@ class Explode:
         topics: The topic of each event that is known, by upstream's name of the event.
         unknown_prefix: What the topics of other events begin with.
         odds_format: The format of the stream's prices; None where it has none.
+        state_topic: The topic that has the latest of each odd; "" where none is written.
     """
 
     def __init__(
@@ -82,11 +99,13 @@ class Explode:
         topics: Mapping[str, str],
         unknown_prefix: str,
         odds_format: str | None,
+        state_topic: str = "",
     ) -> None:
-        self._stream = stream
+        self.stream = stream
+        self.state_topic = state_topic
         self._topics = dict(topics)
         self._unknown_prefix = unknown_prefix
-        self._constant: Headers = [("stream", stream.encode()), ("origin", b"stream")]
+        self._named = ("stream", stream.encode())
         self._format: Headers = [("odds_format", odds_format.encode())] if odds_format else []
 
     def topic(self, event: str) -> str:
@@ -97,9 +116,16 @@ class Explode:
         """Whether the event has a topic of its own from the start."""
         return event in self._topics
 
-    def headers(self, event: str, entry_id: EntryId | None, order_text: str) -> Headers:
-        """The headers that all records of an entry share."""
-        headers: Headers = [("event", event.encode()), *self._constant]
+    def headers(self, event: str, entry_id: EntryId | None, order_text: str, *, origin: bytes = b"stream") -> Headers:
+        """The headers that all records of an entry share.
+
+        Args:
+            event: Its event's name.
+            entry_id: Its id, or None; what the bridge makes up has none.
+            order_text: The header `order`.
+            origin: Where it comes from: stream, snapshot or reconcile.
+        """
+        headers: Headers = [("event", event.encode()), self._named, ("origin", origin)]
         if entry_id is not None:
             headers.append(("entry_id", str(entry_id).encode()))
         headers.append(("order", order_text.encode()))
@@ -110,8 +136,26 @@ class Explode:
     def records(self, event: str, items: list[tuple[bytes, bytes]], headers: Headers) -> list[Record]:
         """One record for each item; what has no key of its own takes the stream's name."""
         topic = self.topic(event)
-        fallback = self._stream.encode()
+        fallback = self._named[1]
         return [Record(topic, key or fallback, value, headers) for key, value in items]
+
+    def states(
+        self, items: list[tuple[bytes, bytes]], headers: Headers, order_text: str, *, locked: bool
+    ) -> list[Record]:
+        """One record for each odd, for the topic that has the latest of each: upstream's bytes, wrapped."""
+        head = state_head(self.stream, order_text, locked=locked)
+        topic = self.state_topic
+        return [Record(topic, key, head + value + b"}", headers) for key, value in items]
+
+    def tombstones(self, keys: list[bytes], headers: Headers) -> list[Record]:
+        """For each odd the record that takes it out of that topic."""
+        return [Record(self.state_topic, key, b"", headers, is_tombstone=True) for key in keys]
+
+
+def state_head(stream: str, order_text: str, *, locked: bool) -> bytes:
+    """What stands before upstream's bytes in a value of `odds-state`; a brace stands behind them."""
+    known = orjson.dumps({"v": 1, "stream": stream, "order": order_text, "locked": locked})
+    return known[:-1] + b',"odd":'
 
 
 def dead_letter(
@@ -169,9 +213,9 @@ def dead_letter(
 
 def cut_again(letter: Record, limit: int) -> Record:
     """A dead letter whose value has at most `limit` bytes: its topic takes less than when it was made."""
-    body = orjson.loads(letter.value)
-    name = "payload" if "payload" in body else "payload_base64"
     value = letter.value
+    body = orjson.loads(value)
+    name = "payload" if "payload" in body else "payload_base64"
     while len(value) > limit and body[name]:
         body |= {name: body[name][: len(body[name]) // 2 // 4 * 4], "truncated": True}  # base64 is cut by fours
         value = orjson.dumps(body)

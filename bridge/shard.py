@@ -6,9 +6,10 @@ upstream connection: the buffer fills, then reading waits, then all goes on.
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
+from bridge.alive import say_alive
 from bridge.buffer import Buffer
 from bridge.burial import Burial, halve
 from bridge.continuity import Position
@@ -20,7 +21,7 @@ from bridge.kafka.writer import Round, Writer
 from bridge.logs import get_logger
 from bridge.metrics import Metrics
 from bridge.positions import Positions
-from bridge.records import Held
+from bridge.records import Held, Record
 
 ROUND_BYTES = 8 * 2**20
 """About what a transaction takes at most, in bytes: a larger one would come near its deadline."""
@@ -42,8 +43,14 @@ class Runs(Protocol):
     async def run(self) -> None:
         """Live until cancelled."""
 
+    def alive(self) -> Record:
+        """The record that says how it is."""
+
 
 MakeStream = Callable[[Position, Buffer], Runs]
+
+Restore = Callable[[dict[str, Position]], Awaitable[None]]
+"""Reads back what was published of some streams, given what is committed of each. Raises KafkaFailure."""
 
 
 class Shard:
@@ -57,6 +64,7 @@ class Shard:
         catalogue: The topics.
         burial: Puts dead letters in the place of what can't be published.
         buffer: What is held.
+        restore: Reads back what was published, when somebody else has written.
         health: Where the state is told.
         metrics: Where the work is counted.
     """
@@ -71,6 +79,7 @@ class Shard:
         catalogue: Catalogue,
         burial: Burial,
         buffer: Buffer,
+        restore: Restore,
         health: ShardHealth,
         metrics: Metrics,
     ) -> None:
@@ -81,6 +90,7 @@ class Shard:
         self._writer = writer
         self._catalogue = catalogue
         self._burial = burial
+        self._restore = restore
         self._health = health
         self._metrics = metrics.shard(number)
         self._stream_metrics = metrics.stream
@@ -111,6 +121,10 @@ class Shard:
         self._positions.adopt(stored)
         self._health.to(ShardState.RUNNING)
 
+    def positions(self) -> dict[str, Position]:
+        """What is committed of each stream; `take` comes first."""
+        return {name: self._positions.of(name) for name in self._streams}
+
     async def run(self) -> None:
         """Run the streams and write what they offer, until `close` is called and all of it is committed.
 
@@ -134,6 +148,7 @@ class Shard:
                     await self._stop_streams()
                     self.buffer.clear()
                     await self.take()
+                    await self._restore(self.positions())
         finally:
             await self._stop_streams()
         await self._writer.close()
@@ -141,10 +156,10 @@ class Shard:
 
     def _start_streams(self) -> None:
         if not self._closing:
-            self._tasks = [
-                asyncio.create_task(make(self._positions.of(name), self.buffer).run(), name=f"stream {name}")
-                for name, make in self._streams.items()
-            ]
+            streams = {name: make(self._positions.of(name), self.buffer) for name, make in self._streams.items()}
+            self._tasks = [asyncio.create_task(stream.run(), name=f"stream {name}") for name, stream in streams.items()]
+            saying = say_alive(list(streams.values()), self.buffer, lambda: self._health.state is ShardState.RUNNING)
+            self._tasks.append(asyncio.create_task(saying, name="alive"))
 
     async def _stop_streams(self) -> None:
         tasks, self._tasks = self._tasks, []

@@ -1,55 +1,47 @@
 """One stream's life: connect, read, publish, back off. Here, and only here, the two ends meet."""
 
 import asyncio
+import random
 import time
 from collections.abc import Awaitable, Callable
-from typing import Protocol
 
 from bridge.backoff import STABLE_AFTER_S, Backoff, refused_delay
 from bridge.buffer import Buffer
-from bridge.continuity import Continuity, Position, Replay, Verdict
+from bridge.continuity import PROOF_S, Joint
 from bridge.entries import CONTROL_EVENTS, EntryId, decode
 from bridge.errors import Disconnected, RateLimited, Refused, UpstreamError
 from bridge.health import State, StreamHealth
 from bridge.logs import get_logger, hidden
 from bridge.metrics import StreamMetrics
-from bridge.records import Explode, Held, order
+from bridge.publisher import Publisher
 from bridge.sse import Event, Parser
+from bridge.successor import Connection, Successor
 
-RECORD_BYTES = 300
-"""What a record occupies in memory beside its key and value, in bytes, roughly."""
+RENEWAL_TRIES = 3
+"""Times in a row that a second connection may fail, or bring other ids, before none is opened any more."""
+
+RENEW_AGAIN_S = 30.0
+"""Seconds until the next try of a change of connections that failed."""
+
+JOIN_S = PROOF_S
+"""Seconds that the next connection has to show an id of the old one, when that has ended before the two joined."""
 
 log = get_logger("oddsbridge.stream")
-
-
-class Connection(Protocol):
-    """An open event stream."""
-
-    async def read(self) -> bytes:
-        """The next bytes; b"" at a clean end.
-
-        Raises:
-            Disconnected: the connection broke, or was silent for too long.
-        """
-
-    def close(self) -> None:
-        """Cut it."""
-
 
 Connect = Callable[[EntryId | None, Callable[[], None]], Awaitable[Connection]]
 """Opens a connection that asks for a replay from an id; calls back when its turn has come. Raises UpstreamError."""
 
 
 class Stream:
-    """Reads one stream for ever and offers what is new to its shard.
+    """Reads one stream for ever and has what is new published.
 
     Args:
         name: The stream's name.
         connect: Opens a connection.
-        explode: Makes its records.
-        position: What is committed of it; taken over.
-        buffer: Where entries are offered.
+        publisher: Publishes its entries.
+        buffer: Where that offers them: while it is full, nothing is read.
         max_event_bytes: An event whose data is larger is discarded, and told as a dead letter.
+        renew_after_s: Seconds after which the next connection is opened before the old one ends; 0: never.
         health: Where the state is told.
         metrics: Where the work is counted.
     """
@@ -59,25 +51,27 @@ class Stream:
         name: str,
         *,
         connect: Connect,
-        explode: Explode,
-        position: Position,
+        publisher: Publisher,
         buffer: Buffer,
         max_event_bytes: int,
+        renew_after_s: float,
         health: StreamHealth,
         metrics: StreamMetrics,
     ) -> None:
         self._name = name
         self._connect = connect
-        self._explode = explode
-        self._continuity = Continuity(position)
+        self._publisher = publisher
         self._buffer = buffer
         self._max_event_bytes = max_event_bytes
+        self._renew_after_s = renew_after_s
         self._health = health
-        health.last_entry_id = position.highest
         self._metrics = metrics
         self._backoff = Backoff()
         self._retry_s = 0.0
         self._told = ""
+        self._successor: Successor | None = None
+        self._renew_at = float("inf")
+        self._renewals_failed = 0
 
     async def run(self) -> None:
         """Live until cancelled. Nothing that happens to this stream leaves it."""
@@ -94,10 +88,13 @@ class Stream:
             except Refused as error:
                 self._metrics.refusals.add(error.reason)
                 delay = refused_delay()
+                self._publisher.ended(error.reason, str(error), refused=True)
                 self._pause(State.REFUSED, str(error), delay)
             except UpstreamError as error:
-                self._metrics.disconnects.add("rate-limited" if isinstance(error, RateLimited) else error.reason)
+                reason = "rate-limited" if isinstance(error, RateLimited) else error.reason
+                self._metrics.disconnects.add(reason)
                 delay = max(self._backoff.failed(self._retry_s), error.retry_after or 0.0)
+                self._publisher.ended(reason, str(error))
                 self._pause(State.BACKING_OFF, str(error), delay)
             except Exception as error:
                 self._metrics.crashes += 1
@@ -106,6 +103,7 @@ class Stream:
                     self._told = repr(error)
                     log.exception("stream crashed; it starts again", stream=self._name, next_try_s=round(delay, 1))
                 why = hidden(f"{type(error).__name__}: {error}")  # a foreign error's text may hold the key
+                self._publisher.ended("crashed", why)
                 self._health.to(State.CRASHED, f"{why}; next try in {delay:.1f} s")
             await asyncio.sleep(delay)
 
@@ -116,42 +114,71 @@ class Stream:
         self._health.to(state, f"{why}; next try in {delay:.1f} s")
 
     async def _session(self) -> None:
-        """One connection, until it ends.
+        """One connection and those that follow it without a break, until one ends.
 
         Raises:
             UpstreamError: it could not be made, broke, or was refused.
         """
         self._health.to(State.WAITING, "for its turn to connect")
-        connection = await self._connect(self._continuity.connecting(), lambda: self._health.to(State.CONNECTING))
+        asked_from = self._publisher.connecting()
+        connection = await self._connect(asked_from, lambda: self._health.to(State.CONNECTING))
+        parser = Parser(self._max_event_bytes)
         try:
-            self._connected()
-            parser = Parser(self._max_event_bytes)
+            self._publisher.connected(time.monotonic())
             stable_at = time.monotonic() + STABLE_AFTER_S
-            while data := await connection.read():
-                events = parser.feed(data)
-                received = time.time()
-                for event in events:
-                    self._take(event, received)
-                if parser.retry is not None:
-                    self._retry_s = parser.retry / 1000
-                if self._continuity.replay is Replay.OPEN:
-                    self._settle(self._continuity.tick(time.monotonic()))
+            self._plan_renewal()
+            while True:
+                try:
+                    data = await self._read(connection)
+                except UpstreamError as error:
+                    connection, parser = await self._take_over(error)
+                    continue
+                if data is None:
+                    old, (connection, parser) = connection, await self._change_over(again="handover")
+                    old.close()
+                    continue
+                if not data:
+                    connection, parser = await self._take_over(
+                        Disconnected("upstream ended the stream", reason="closed")
+                    )
+                    continue
+                self._feed(parser, data)
                 if self._buffer.full:
-                    self._health.to(State.BLOCKED, "waits until Kafka has taken what is held")
-                    await self._buffer.room()
-                    self._health.to(State.STREAMING)
+                    await self._blocked()
                 if stable_at and time.monotonic() >= stable_at:
                     stable_at = 0.0
                     self._stable()
         finally:
-            if self._continuity.replay is Replay.OPEN:
-                self._settle(Replay.UNPROVEN)
             connection.close()
+            if self._successor is not None:
+                await self._drop_successor()
 
-    def _connected(self) -> None:
-        self._health.connected()
-        self._continuity.connected(time.monotonic())
-        self._settle(self._continuity.replay)
+    def _feed(self, parser: Parser, data: bytes) -> None:
+        received = time.time()
+        for event in parser.feed(data):
+            if event.type in CONTROL_EVENTS:
+                self._control(event)
+                continue
+            entry = decode(event)
+            self._publisher.take(entry, received)
+            if self._successor is not None:
+                self._successor.came_on_old(entry)
+        if parser.retry is not None:
+            self._retry_s = parser.retry / 1000
+        self._publisher.tick(time.monotonic())
+
+    def _control(self, event: Event) -> None:
+        if event.type == "ping":
+            self._health.last_ping = self._health.clock()
+        else:
+            self._publisher.continuity.connected(time.monotonic())
+
+    async def _blocked(self) -> None:
+        self._health.to(State.BLOCKED, "waits until Kafka has taken what is held")
+        began = time.monotonic()
+        await self._buffer.room()
+        self._health.to(State.STREAMING)
+        self._publisher.paused(time.monotonic() - began)
 
     def _stable(self) -> None:
         self._backoff.stable()
@@ -159,46 +186,105 @@ class Stream:
             log.info("stream is up again", stream=self._name)
             self._told = ""
 
-    def _settle(self, replay: Replay) -> None:
-        if replay is not Replay.OPEN:
-            self._metrics.replays.add(str(replay))
+    # --- make before break ----------------------------------------------------------------------------------------
 
-    def _take(self, event: Event, received: float) -> None:
-        if event.type in CONTROL_EVENTS:
-            if event.type == "ping":
-                self._health.last_ping = self._health.clock()
-            else:
-                self._continuity.connected(time.monotonic())
-            return
-        entry = decode(event)
-        metrics, continuity = self._metrics, self._continuity
-        entry_id = entry.id
-        metrics.entry(entry.event, entry.size, entry_id.ms if entry_id is not None else None, received)
-        self._health.last_event = self._health.clock()
-        was_open = continuity.replay is Replay.OPEN
-        verdict = continuity.judge(entry.event, entry_id, by_line=entry.by_line)
-        if was_open:
-            self._settle(continuity.replay)
-        if verdict is Verdict.DUPLICATE:
-            metrics.duplicates.add("window")
-            return
-        if verdict is Verdict.LATE:
-            metrics.late += 1
-        position = continuity.position
-        headers = self._explode.headers(entry.event, entry_id, order(entry_id, position.highest, position.counter + 1))
-        records = self._explode.records(entry.event, entry.items, headers)
-        self._buffer.offer(
-            Held(
-                stream=self._name,
-                event=entry.event,
-                entry_id=entry_id,
-                received_ms=int(received * 1000),
-                records=records,
-                size=entry.size + RECORD_BYTES * (len(records) + 1),
-                headers=headers,
-                by_line=entry.by_line,
-                rejects=entry.rejects,
+    def _plan_renewal(self) -> None:
+        """The next connection is due before upstream ends this one; who began together doesn't change together."""
+        after_s = self._renew_after_s * random.uniform(0.9, 1.0)  # noqa: S311 -- spreads, keeps no secret
+        self._renew_at = time.monotonic() + after_s if self._renewing else float("inf")
+
+    @property
+    def _renewing(self) -> bool:
+        return self._renew_after_s > 0 and self._renewals_failed < RENEWAL_TRIES
+
+    async def _read(self, connection: Connection) -> bytes | None:
+        """The next bytes; b"" at a clean end; None when the next connection may take over."""
+        if self._successor is None:
+            if time.monotonic() < self._renew_at:
+                return await connection.read()
+            self._successor = Successor(
+                lambda: self._connect(None, lambda: None),
+                max_event_bytes=self._max_event_bytes,
+                knows=self._publisher.knows,
+                time=(time.monotonic, time.time),
             )
-        )
-        continuity.remember(entry.event, entry_id, by_line=entry.by_line)
-        self._health.last_entry_id = position.highest
+        successor = self._successor
+        joint = successor.joint
+        if joint is Joint.FOREIGN or successor.failed:
+            await self._drop_successor(successor.failed or str(joint))
+            return await connection.read()
+        if joint is not Joint.OPEN:
+            return None
+        return await self._read_beside(connection, successor)
+
+    async def _read_beside(self, connection: Connection, successor: Successor) -> bytes | None:
+        """Read the old connection until it brings something, or there is news of the new one."""
+        successor.changed.clear()
+        reading = asyncio.ensure_future(connection.read())
+        looking = asyncio.ensure_future(successor.changed.wait())
+        try:
+            await asyncio.wait({reading, looking}, return_when=asyncio.FIRST_COMPLETED)
+            if reading.done():
+                return reading.result()
+        finally:
+            for task in (reading, looking):
+                task.cancel()
+            await asyncio.gather(reading, looking, return_exceptions=True)
+        # What the cancelled read would have brought comes on the new connection too, if that takes over; else it is
+        # in the old one's buffer still.
+        return await self._read(connection)
+
+    async def _change_over(self, *, again: str) -> tuple[Connection, Parser]:
+        """Go on with the next connection: publish what it brought meanwhile."""
+        successor, self._successor = self._successor, None
+        assert successor is not None  # noqa: S101 -- who calls has looked
+        await successor.stop()
+        assert successor.connection is not None  # noqa: S101 -- it has joined
+        for entry, received in successor.held:
+            self._publisher.take(entry, received, again=again)
+        self._metrics.renewals.add(str(successor.joint))
+        self._renewals_failed = 0
+        self._health.renewed()
+        self._plan_renewal()
+        return successor.connection, successor.parser
+
+    async def _take_over(self, error: UpstreamError) -> tuple[Connection, Parser]:
+        """The old connection has ended: go on with the next one, if it is there.
+
+        Raises:
+            UpstreamError: it isn't.
+        """
+        successor = self._successor
+        if successor is None or successor.connection is None or successor.failed:
+            raise error
+        joint = successor.old_ended()
+        if joint is Joint.OPEN:
+            joint = await self._await_join(successor)
+        if joint in {Joint.JOINED, Joint.QUIET}:
+            return await self._change_over(again="handover")
+        if successor.failed:
+            raise error
+        first = next((entry.id for entry, _ in successor.held if entry.id is not None), None)
+        self._publisher.unjoined(error.reason, first)
+        return await self._change_over(again="handover")
+
+    async def _await_join(self, successor: Successor) -> Joint:
+        try:
+            async with asyncio.timeout(JOIN_S):
+                await successor.changed.wait()
+        except TimeoutError:
+            pass
+        return successor.joint
+
+    async def _drop_successor(self, why: str = "") -> None:
+        """Give the next connection up; `why` counts it as failed."""
+        successor, self._successor = self._successor, None
+        assert successor is not None  # noqa: S101 -- who calls has looked
+        await successor.close()
+        if not why:
+            return
+        self._metrics.renewals.add("foreign" if why == str(Joint.FOREIGN) else "failed")
+        self._renewals_failed += 1
+        self._renew_at = time.monotonic() + RENEW_AGAIN_S if self._renewing else float("inf")
+        if not self._renewing and self._renew_after_s:
+            log.warning("no second connection any more: upstream doesn't let it take over", stream=self._name, why=why)

@@ -37,7 +37,7 @@ def full() -> tuple[Metrics, Health, Clock]:
     """One stream and one shard of which everything has been told."""
     clock = Clock()
     metrics, health = Metrics(), Health(clock=clock)
-    metrics.stream("nba")
+    metrics.stream("nba").sources["DraftKings"] = 1.0
     metrics.shard(0)
     metrics.expect_topics(["opticodds.odds"])
     stream = health.stream("nba")
@@ -79,6 +79,7 @@ def test_the_docs_name_every_word_that_a_label_can_have() -> None:
     metrics, _, _ = full()
     shard, stream = metrics.shard(0), metrics.stream("nba")
     words = {*State, *ShardState, *shard.tx.counts, *shard.recoveries.counts, *stream.replays.counts}
+    words |= {*stream.renewals.counts, *stream.gaps.counts, *stream.reconciles.counts, *stream.differences.counts}
     words |= {*stream.dead_letters.counts, *stream.duplicates.counts, *stream.disconnects.counts}
     assert not [word for word in words if f"`{word}`" not in text]
 
@@ -87,9 +88,16 @@ def test_names_follow_prometheus_rules() -> None:
     for metric in CATALOGUE:
         assert re.fullmatch(r"oddsbridge_[a-z_]+", metric.name)
         assert metric.name.endswith("_total") == (metric.kind == "counter"), metric.name
-        assert not {*metric.labels} - {"stream", "shard", "event", "reason", "topic", "state", "outcome"} or (
-            metric.name == "oddsbridge_build_info"
-        )
+        assert not {*metric.labels} - {
+            "stream",
+            "shard",
+            "event",
+            "reason",
+            "topic",
+            "state",
+            "outcome",
+            "sportsbook",
+        } or (metric.name == "oddsbridge_build_info")
         assert metric.help.endswith(".")
         assert not re.search(r"_(ms|milliseconds|minutes|kb|mb|kib|mib)(_|$)", metric.name)
 

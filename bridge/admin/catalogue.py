@@ -79,6 +79,22 @@ CATALOGUE: tuple[Described, ...] = (
     _gauge("stream_last_ping_age_seconds", "stream", "Since the stream's last ping; absent until there was one."),
     _gauge("connect_budget_used", "", "Connects counted in the current window of the budget that all streams share."),
     _gauge("connect_hold_seconds", "", "For how long no new connect is let out, after a 429; 0 if none is held."),
+    _counter("renewals", "stream outcome", "Changes to a next connection before upstream ended the old one."),
+    # Continuity
+    _counter("gaps", "stream reason", "Stretches of time of which it can't be proven that every entry was seen."),
+    _gauge("stream_unreconciled", "stream", "1 while the topics may differ from what upstream offers, else 0."),
+    _counter("reconciles", "stream reason", "Finished comparisons with upstream's snapshot, by why they were made."),
+    _counter("differences", "stream outcome", "Odds published since a snapshot differed from what was published."),
+    _counter(
+        "drift", "stream outcome", "Of these, what audits found without a gap to explain it; 0 in normal running."
+    ),
+    _counter("suspicious_snapshots", "stream", "Snapshots that lacked half of a book and weren't borne out."),
+    _counter(
+        "snapshot_failures", "stream reason", "Comparisons that failed for want of a snapshot; they are tried again."
+    ),
+    _counter("snapshot_requests", "stream", "REST requests made for comparisons."),
+    _gauge("known_odds", "stream", "Odds of which the bridge knows what was last published."),
+    _gauge("source_age_seconds", "stream sportsbook", "Since upstream's scraper last polled a sportsbook."),
     # Kafka
     _gauge("shard_state", "shard state", "1 for the state that the shard is in, 0 for the others."),
     _counter("transactions", "shard outcome", "Transactions by how they ended."),

@@ -120,6 +120,17 @@ def _stream(families: _Families, name: str, stream: StreamMetrics) -> None:
     families.put_tally("oddsbridge_refusals_total", name, stream.refusals)
     families.put("oddsbridge_stream_crashes_total", (name,), stream.crashes)
     families.put_tally("oddsbridge_replay_total", name, stream.replays)
+    families.put_tally("oddsbridge_renewals_total", name, stream.renewals)
+    families.put_tally("oddsbridge_gaps_total", name, stream.gaps)
+    families.put_tally("oddsbridge_reconciles_total", name, stream.reconciles)
+    families.put_tally("oddsbridge_differences_total", name, stream.differences)
+    families.put_tally("oddsbridge_drift_total", name, stream.drift)
+    families.put("oddsbridge_suspicious_snapshots_total", (name,), stream.suspicious)
+    families.put_tally("oddsbridge_snapshot_failures_total", name, stream.snapshot_failures)
+    families.put("oddsbridge_snapshot_requests_total", (name,), stream.snapshot_requests)
+    families.put("oddsbridge_known_odds", (name,), stream.known())
+    for book, seconds in stream.sources.items():
+        families.put("oddsbridge_source_age_seconds", (name, book), seconds)
 
 
 def _shard(families: _Families, number: str, shard: ShardMetrics) -> None:
@@ -140,6 +151,7 @@ def _health(families: _Families, health: Health) -> None:
         for state in State:
             families.put("oddsbridge_stream_state", (name, state), state is stream.state)
         families.put("oddsbridge_connects_total", (name,), stream.connects)
+        families.put("oddsbridge_stream_unreconciled", (name,), not stream.reconciled)
         if stream.last_event is not None:
             families.put("oddsbridge_stream_last_event_age_seconds", (name,), max(now - stream.last_event, 0.0))
         if stream.last_ping is not None:

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 Delivery = Literal["exactly-once", "at-least-once"]
+Healing = Literal["reconcile", "announce"]
 Compression = Literal["none", "zstd", "lz4", "gzip", "snappy"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["auto", "console", "json"]

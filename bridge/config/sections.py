@@ -11,6 +11,7 @@ from bridge.config.kinds import (
     Compression,
     Delivery,
     Group,
+    Healing,
     Listen,
     LogFormat,
     LogLevel,
@@ -51,6 +52,27 @@ class UpstreamSettings(Section):
     )
     max_event_bytes: Annotated[Whole, Field(ge=1024, le=1024 * MIB)] = Field(
         default=32 * MIB, description="An event larger than this many bytes isn't held in memory: it is a dead letter."
+    )
+    continuity: Healing = Field(
+        default="reconcile",
+        description="What follows a gap. `reconcile`: upstream's snapshot is compared with what was published, and "
+        "what differs is published. `announce`: the gap is told on `bridge-events`, nothing is fetched, and "
+        "`odds-state` isn't written; for a key without REST access.",
+    )
+    renew_after_s: Annotated[Seconds, Field(ge=0, le=86_400)] = Field(
+        default=1440.0,
+        description="Seconds after which a stream opens its next connection and then closes the old one, "
+        "before upstream ends it after 25 to 30 minutes. 0: never.",
+    )
+    audit_minutes: Annotated[Seconds, Field(ge=0, le=1440)] = Field(
+        default=30.0,
+        description="Minutes between audits of a stream: the snapshot is compared as after a gap, and what differs "
+        "twice is mended and told. 0: never.",
+    )
+    source_silent_s: Annotated[Seconds, Field(ge=0, le=86_400)] = Field(
+        default=600.0,
+        description="Seconds after which a sportsbook that upstream's scraper hasn't polled is told as silent. "
+        "0: never asked.",
     )
 
     @field_validator("api_key")
@@ -132,6 +154,10 @@ class KafkaSettings(Section):
     )
     buffer_bytes: Annotated[Whole, Field(ge=MIB, le=64 * 1024 * MIB)] = Field(
         default=64 * MIB, description="What a shard holds in memory while Kafka is slow; then reading stops."
+    )
+    state_grace_s: Annotated[Seconds, Field(ge=0, le=30 * 86_400)] = Field(
+        default=3600.0,
+        description="Seconds that the odds of a fixture stay in `odds-state` after it is over; then come tombstones.",
     )
 
     def transactional_id(self, shard: int) -> str:

@@ -39,11 +39,15 @@ class Position:
     ids go back for long (its clock was wrong), those of before are forgotten: all stays small, whatever comes.
     """
 
-    __slots__ = ("_arrived", "_aside", "_floor", "_top", "by_line", "counter")
+    __slots__ = ("_arrived", "_aside", "_floor", "_top", "by_line", "counter", "owes", "scope")
 
     def __init__(self) -> None:
         self.counter = 0
-        """Entries published on this stream whose order the bridge made up."""
+        """How often the bridge made up an order on this stream."""
+        self.owes = ""
+        """Why the topics may differ from what upstream offers; "" if they were compared since."""
+        self.scope = ""
+        """What the stream asked upstream for, when that was published; "" before the first record."""
         self._arrived: deque[Mark] = deque()
         self._top: list[Mark] = []  # those of them that aren't beneath the floor, the lowest first
         self._floor: Mark | None = None  # None: nothing was ever forgotten

@@ -52,15 +52,16 @@ class Continuity:
         self.replay = Replay.NONE
         self._known = {mark_of(event, entry_id) for event, entry_id in position.marks()}
         self._order = deque(mark_of(event, entry_id) for event, entry_id in position.marks())
-        self._sought: EntryId | None = None
+        self.sought: EntryId | None = None
+        """The highest id that was known when the connection was asked for."""
         self._from: EntryId | None = None
         self._witness = False  # whether the replay has shown another known id, where there is one to show
         self._deadline = 0.0
 
     def connecting(self) -> EntryId | None:
         """A connect begins: the id to ask a replay from, or None."""
-        self._sought, self._from = self.position.highest, self.position.resume_from
-        self.replay = Replay.NONE if self._sought is None else Replay.OPEN
+        self.sought, self._from = self.position.highest, self.position.resume_from
+        self.replay = Replay.NONE if self.sought is None else Replay.OPEN
         self._deadline = float("inf")
         self._witness = not any(self._tells(entry_id) for _, entry_id in self.position.marks())
         return self._from
@@ -85,7 +86,7 @@ class Continuity:
         """
         if entry_id is None:
             return Verdict.NO_ID
-        known = mark_of(event, entry_id) in self._known
+        known = self.knows(event, entry_id)
         aside = by_line and not self.position.by_line
         if self.replay is Replay.OPEN and not aside:
             self._prove(entry_id, known=known)
@@ -93,6 +94,10 @@ class Continuity:
             return Verdict.DUPLICATE
         highest = self.position.highest
         return Verdict.LATE if highest is not None and not aside and entry_id < highest else Verdict.NEW
+
+    def knows(self, event: str, entry_id: EntryId) -> bool:
+        """Whether an entry was published, as far as the window reaches."""
+        return mark_of(event, entry_id) in self._known
 
     def remember(self, event: str, entry_id: EntryId | None, *, by_line: bool = False) -> None:
         """An entry was handed on: from here it is a duplicate when it comes again."""
@@ -108,13 +113,13 @@ class Continuity:
 
     def _tells(self, entry_id: EntryId) -> bool:
         """Whether a known id is one that a replay brings before the highest."""
-        return self._from is not None and self._sought is not None and self._from < entry_id < self._sought
+        return self._from is not None and self.sought is not None and self._from < entry_id < self.sought
 
     def _prove(self, entry_id: EntryId, *, known: bool) -> None:
         """The highest known id proves a replay, but not alone: upstream sends second copies of live entries too."""
-        if self._sought is None or entry_id > self._sought:
+        if self.sought is None or entry_id > self.sought:
             self.replay = Replay.UNPROVEN
-        elif entry_id == self._sought:
+        elif entry_id == self.sought:
             if self._witness:
                 self.replay = Replay.PROVEN
         elif known and self._tells(entry_id):

@@ -86,7 +86,8 @@ class Packer:
         return full
 
     def _append(self, batch: Batch, record: Record, timestamp_ms: int) -> bool:
-        added = batch.builder.append(key=record.key, value=record.value, timestamp=timestamp_ms, headers=record.headers)
+        value = None if record.is_tombstone else record.value
+        added = batch.builder.append(key=record.key, value=value, timestamp=timestamp_ms, headers=record.headers)
         if added is None:
             return False
         batch.records.append(record)

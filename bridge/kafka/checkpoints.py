@@ -84,6 +84,8 @@ class Checkpoint:
                 "stream": stream,
                 "last_entry_id": str(highest) if highest is not None else None,
                 "recent": self.position.encode(),
+                "owes": self.position.owes,
+                "scope": self.position.scope,
                 "instance": self.instance,
                 "serial": self.serial,
                 "written_ms": self.written_ms,
@@ -126,6 +128,7 @@ class Stored:
                 self.claim = Claim(**body)
             else:
                 position = Position.decode(body["recent"])
+                position.owes, position.scope = str(body.get("owes", "")), str(body.get("scope", ""))
                 self.checkpoints[name] = Checkpoint(position, body["instance"], body["serial"], body["written_ms"])
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ClusterMismatch(

@@ -116,6 +116,7 @@ def test_the_report_tells_each_state_and_why(health: Health, clock: Clock) -> No
     nba.last_event = 1_000.5
     nba.last_ping = 1_001.0
     nba.last_entry_id = "1760000000000-7"
+    nba.owes, nba.owes_why = "gap", "upstream answered 503"
     clock.now = 1_002.25
     health.stream("nhl").to(State.REFUSED, "403: not enabled")
     assert health.report() == {
@@ -135,6 +136,8 @@ def test_the_report_tells_each_state_and_why(health: Health, clock: Clock) -> No
                 "last_ping_age_s": 1.25,
                 "last_entry_id": "1760000000000-7",
                 "connects": 1,
+                "reconciled": False,
+                "unreconciled": "gap: upstream answered 503",
             },
             "nhl": {
                 "state": "refused",
@@ -145,6 +148,8 @@ def test_the_report_tells_each_state_and_why(health: Health, clock: Clock) -> No
                 "last_ping_age_s": None,
                 "last_entry_id": None,
                 "connects": 1,
+                "reconciled": True,
+                "unreconciled": "",
             },
         },
     }

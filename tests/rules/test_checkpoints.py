@@ -106,7 +106,7 @@ def test_a_claim_tells_a_person_who_and_when() -> None:
 
 
 def held(stream: str, entry_id: EntryId | None, *, by_line: bool = False) -> Held:
-    return Held(stream, "odds", entry_id, 0, [], 1, [], by_line)
+    return Held(stream, "odds", entry_id, 0, [], 1, [], by_line, counts=entry_id is None)
 
 
 def test_a_round_moves_what_is_committed_only_when_it_is_kept() -> None:

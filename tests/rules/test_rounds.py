@@ -156,12 +156,16 @@ class Play:
             catalogue=catalogue,
             burial=Burial("p.dead-letters", lambda: TOPICS, lambda record, limit: len(record.value) < limit),
             buffer=self.buffer,
+            restore=self._restore,
             health=Health().shard(0),
             metrics=self.metrics,
         )
 
     async def _nothing(self) -> None:
         pass
+
+    async def _restore(self, positions: dict[str, Position]) -> None:
+        assert set(positions) == set(self.partition.logs)
 
     def _arbiter(self, *, answer: bool) -> Any:
         async def mine(_: int) -> bool:

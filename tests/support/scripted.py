@@ -7,14 +7,17 @@ from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any
 
+import orjson
 import pytest
 
 from bridge import stream as module
+from bridge.announce import Announcer
 from bridge.buffer import Buffer
 from bridge.continuity import Position
 from bridge.entries import EntryId
 from bridge.health import State, StreamHealth
 from bridge.metrics import Metrics
+from bridge.publisher import Publisher
 from bridge.records import Explode, Held
 from bridge.stream import Stream
 from tests.support.ids import NOW
@@ -70,10 +73,28 @@ class Watched(StreamHealth):
         await waiter
 
 
+class Asyncio:
+    """asyncio, but for its `sleep`."""
+
+    def __init__(self, sleep: Callable[[float], Any]) -> None:
+        self.sleep = sleep
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(asyncio, name)
+
+
 class Scene:
     """A stream, the script of its connections, and everything that can be seen of it."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, script: Script, *, position: Position, limit: int) -> None:
+    def __init__(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        script: Script,
+        *,
+        position: Position,
+        limit: int,
+        renew_after_s: float = 0.0,
+    ) -> None:
         self.now = 1_000.0
         self.slept: list[float] = []
         self.asked: list[EntryId | None] = []
@@ -85,20 +106,31 @@ class Scene:
         self.metrics = Metrics().stream("nba")
         self.health = Watched(lambda: self.now)
         self.explode = Explode(stream="nba", topics={"odds": "p.odds"}, unknown_prefix="p.event.", odds_format=None)
+        clock = SimpleNamespace(monotonic=lambda: self.now, time=lambda: NOW / 1000 + self.now)
+        self.publisher = Publisher(
+            explode=self.explode,
+            announcer=Announcer("p.bridge-events", "here"),
+            position=position,
+            board=None,
+            buffer=self.buffer,
+            scope="all",
+            health=self.health,
+            metrics=self.metrics,
+            now_ms=lambda: int(clock.time() * 1000),
+        )
         self.stream = Stream(
             "nba",
             connect=self._connect,
-            explode=self.explode,
-            position=position,
+            publisher=self.publisher,
             buffer=self.buffer,
             max_event_bytes=10_000,
+            renew_after_s=renew_after_s,
             health=self.health,
             metrics=self.metrics,
         )
         self._script = list(script)
-        clock = SimpleNamespace(monotonic=lambda: self.now, time=lambda: NOW / 1000 + self.now)
         monkeypatch.setattr(module, "time", clock)
-        monkeypatch.setattr(module, "asyncio", SimpleNamespace(sleep=self._sleep))
+        monkeypatch.setattr(module, "asyncio", Asyncio(self._sleep))
         monkeypatch.setattr(module, "log", self.log)
 
     async def _sleep(self, seconds: float) -> None:
@@ -120,7 +152,14 @@ class Scene:
 
     @property
     def held(self) -> list[Held]:
-        return self.buffer.first(10**9)
+        """The entries; what the stream says of itself is in `said`."""
+        return [held for held in self.buffer.first(10**9) if held.event]
+
+    @property
+    def said(self) -> list[dict[str, Any]]:
+        """What was announced, in order."""
+        held = self.buffer.first(10**9)
+        return [orjson.loads(r.value) for h in held if not h.event for r in h.records]
 
 
 class Connection:

@@ -13,7 +13,7 @@ from importlib import import_module
 import bridge.stream
 from bridge.cli import main
 from bridge.entries import Entry, decode
-from bridge.sse import Event
+from bridge.sse import Event, Parser
 
 
 class Bug(Exception):
@@ -30,9 +30,9 @@ def replace(values: dict[str, object]) -> None:
 
 def crash(plan: dict[str, list[int]]) -> None:
     decoded: Counter[str] = Counter()
-    take = bridge.stream.Stream._take
+    feed = bridge.stream.Stream._feed
 
-    def spoiled(self: bridge.stream.Stream, event: Event, received: float) -> None:
+    def spoiled(self: bridge.stream.Stream, parser: Parser, data: bytes) -> None:
         def buggy(event: Event) -> Entry:
             decoded[self._name] += 1
             if decoded[self._name] in plan[self._name]:
@@ -40,9 +40,9 @@ def crash(plan: dict[str, list[int]]) -> None:
             return decode(event)
 
         vars(bridge.stream)["decode"] = buggy if self._name in plan else decode
-        take(self, event, received)
+        feed(self, parser, data)
 
-    setattr(bridge.stream.Stream, "_take", spoiled)  # noqa: B010 — the type checker is right to refuse the plain way
+    setattr(bridge.stream.Stream, "_feed", spoiled)  # noqa: B010 — the type checker is right to refuse the plain way
 
 
 if __name__ == "__main__":

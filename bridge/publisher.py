@@ -1,0 +1,325 @@
+"""Where a stream's entries, and what the bridge makes up for it, become what its shard holds.
+
+One stream has one publisher, whatever connection an entry came on, so that the duplicate window, the memory of what was
+published and the order of the records can't part ways. It reads no connection and awaits nothing.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from bridge.announce import Announcer
+from bridge.buffer import Buffer
+from bridge.continuity import Board, Continuity, Fixtures, Order, Position, Replay, Verdict
+from bridge.entries import FIXTURE_EVENTS, LOCKING_EVENTS, ODD_EVENTS, Entry, EntryId
+from bridge.health import StreamHealth
+from bridge.metrics import StreamMetrics
+from bridge.records import Explode, Held, Record, order, order_text
+
+RECORD_BYTES = 300
+"""What a record occupies in memory beside its key and value, in bytes, roughly."""
+
+PAUSE_S = 5.0
+"""Seconds without reading that are told: at full rate the buffer is full for moments."""
+
+AT_ONCE = 500
+"""Odds that one made-up entry has at most, so that a large repair doesn't become one huge transaction."""
+
+Item = tuple[bytes, bytes]
+T = TypeVar("T")
+
+
+class Publisher:
+    """Makes one stream's records, and offers them to its shard.
+
+    Args:
+        explode: Makes the records of entries.
+        announcer: Makes the records of what the bridge itself has to say.
+        position: What is committed of the stream; taken over.
+        board: What was published of each odd; None where nothing is compared with upstream's snapshot.
+        buffer: Where all of it is offered.
+        scope: A digest of what the stream asks upstream for.
+        health: Where the state is told.
+        metrics: Where the work is counted.
+        now_ms: The wall clock, in epoch milliseconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        explode: Explode,
+        announcer: Announcer,
+        position: Position,
+        board: Board | None,
+        buffer: Buffer,
+        scope: str,
+        health: StreamHealth,
+        metrics: StreamMetrics,
+        now_ms: Callable[[], int],
+    ) -> None:
+        self.name = explode.stream
+        self.board = board
+        self.fixtures = Fixtures()
+        self.continuity = Continuity(position)
+        self.debts = 0
+        """How often the topics may have come to differ from upstream since this began."""
+        self.on_news: Callable[[], None] = _nothing
+        """Called when that happens, and when the stream is connected."""
+        self._explode = explode
+        self._announcer = announcer
+        self._buffer = buffer
+        self._scope = scope
+        self._health = health
+        self._metrics = metrics
+        self._now_ms = now_ms
+        self._lost = "restart"
+        self._connected = False
+        health.last_entry_id = position.highest
+        health.owes = position.owes
+
+    def begin(self) -> None:
+        """Say what is owed from the start: at a first one everything, after another configuration a comparison."""
+        position = self.continuity.position
+        if position.scope != self._scope and position.owes not in {"hydrate", "gap"}:
+            self.owe("filter" if position.scope else "hydrate")
+
+    # --- connections ----------------------------------------------------------------------------------------------
+
+    def connecting(self) -> EntryId | None:
+        """A connect begins: the id to ask a replay from, or None."""
+        self._connected = False
+        return self.continuity.connecting()
+
+    def connected(self, now: float) -> None:
+        """Upstream accepted the connection, at `now` (monotonic seconds)."""
+        self._connected = True
+        self._health.connected()
+        self.continuity.connected(now)
+        self.tell("up", replay=str(self.continuity.replay))
+        self._settle(self.continuity.replay, None)
+        self.on_news()
+
+    def tick(self, now: float) -> None:
+        """Time has passed: a replay that didn't show itself is given up."""
+        if self.continuity.replay is Replay.OPEN:
+            self._settle(self.continuity.tick(now), None)
+
+    def ended(self, reason: str, detail: str, *, refused: bool = False) -> None:
+        """The connection ended, or couldn't be made."""
+        if self._connected and self.continuity.replay is Replay.OPEN:
+            self._metrics.replays.add(Replay.UNPROVEN)  # no gap yet: the next replay may still bring all of it
+            self.continuity.replay = Replay.UNPROVEN
+        self._lost = reason
+        self.tell("refused" if refused else "down", reason=reason, detail=detail)
+
+    def paused(self, seconds: float) -> None:
+        """Nothing was read for so long, since Kafka was slow; what is short isn't worth telling."""
+        if seconds >= PAUSE_S:
+            self.tell("paused", seconds=round(seconds, 3))
+
+    def unjoined(self, reason: str, first: EntryId | None) -> None:
+        """The old connection ended before the next one could take over: what came between is lost."""
+        self._lost = reason
+        self.continuity.sought = self.continuity.position.highest
+        self._gap(first)
+
+    def _settle(self, replay: Replay, first: EntryId | None) -> None:
+        if replay is Replay.OPEN:
+            return
+        self._metrics.replays.add(str(replay))
+        if replay is Replay.UNPROVEN:
+            self._gap(first)
+
+    def _gap(self, first: EntryId | None) -> None:
+        last = self.continuity.sought
+        until_ms = first.ms if first is not None else self._now_ms()
+        self._metrics.gaps.add(self._lost)
+        self.owe(
+            "gap",
+            reason=self._lost,
+            last_entry_id=None if last is None else str(last),
+            last_ms=None if last is None else last.ms,
+            first_entry_id=None if first is None else str(first),
+            seconds=None if last is None else max(0, until_ms - last.ms) / 1000,
+        )
+
+    # --- entries --------------------------------------------------------------------------------------------------
+
+    def knows(self, entry: Entry) -> bool:
+        """Whether an entry was published already, as far as its id tells."""
+        return entry.id is not None and self.continuity.knows(entry.event, entry.id)
+
+    def take(self, entry: Entry, received: float, *, again: str = "window") -> None:
+        """Publish an entry, unless it is a duplicate.
+
+        Args:
+            entry: As it came.
+            received: When, in epoch seconds.
+            again: What a duplicate is counted as.
+        """
+        metrics, continuity, event, entry_id = self._metrics, self.continuity, entry.event, entry.id
+        metrics.entry(event, entry.size, entry_id.ms if entry_id is not None else None, received)
+        self._health.last_event = self._health.clock()
+        was_open = continuity.replay is Replay.OPEN
+        verdict = continuity.judge(event, entry_id, by_line=entry.by_line)
+        if was_open:
+            self._settle(continuity.replay, entry_id)
+        if verdict is Verdict.DUPLICATE:
+            metrics.duplicates.add(again)
+            return
+        if verdict is Verdict.LATE:
+            metrics.late += 1
+        place = self._order(entry_id)
+        text = order_text(place)
+        headers = self._explode.headers(event, entry_id, text)
+        records = self._explode.records(event, entry.items, headers)
+        received_ms = int(received * 1000)
+        size = entry.size
+        if event in ODD_EVENTS:
+            if self.board is not None and entry.items:
+                locked = event in LOCKING_EVENTS
+                told = self.board.tell(entry.items, place, locked=locked, live_ms=received_ms)
+                records += self._explode.states(told, headers, text, locked=locked)
+                size *= 2
+        elif event in FIXTURE_EVENTS:
+            for key, value in entry.items:
+                self.fixtures.note(event, key.decode(), value, received)
+        self._buffer.offer(
+            Held(
+                stream=self.name,
+                event=event,
+                entry_id=entry_id,
+                received_ms=received_ms,
+                records=records,
+                size=size + RECORD_BYTES * (len(records) + 1),
+                headers=headers,
+                by_line=entry.by_line,
+                counts=entry_id is None,
+                rejects=entry.rejects,
+            )
+        )
+        continuity.remember(event, entry_id, by_line=entry.by_line)
+        self._health.last_entry_id = continuity.position.highest
+
+    def _order(self, entry_id: EntryId | None) -> Order:
+        """An entry's own place, or the next one that the bridge makes up."""
+        position, board = self.continuity.position, self.board
+        highest, counter = position.highest, position.counter
+        if entry_id is None and board is not None and board.top[:2] > (highest or (0, 0)):
+            # Odds that came from another stream, or ids that have gone back: what is made up is behind them all.
+            highest, counter = EntryId(*board.top[:2]), max(counter, board.top[2])
+        return order(entry_id, highest, counter + 1)
+
+    # --- what the bridge makes up ---------------------------------------------------------------------------------
+
+    def make_up(self, event: str, items: list[Item], *, origin: bytes) -> None:
+        """Publish odds or fixtures as an event that upstream didn't send: what a snapshot says.
+
+        Args:
+            event: The event's name.
+            items: Keys and values.
+            origin: b"snapshot" or b"reconcile".
+        """
+        odds = event in ODD_EVENTS
+        locked = event in LOCKING_EVENTS
+        for part in _parts(items):
+            place = self._order(None)
+            text = order_text(place)
+            headers = self._explode.headers(event, None, text, origin=origin)
+            records = self._explode.records(event, part, headers)
+            if odds and self.board is not None:
+                told = self.board.tell(part, place, locked=locked, live_ms=0)
+                records += self._explode.states(told, headers, text, locked=locked)
+            self._offer_made_up(event, records, headers)
+
+    def forget(self, keys: list[bytes]) -> None:
+        """Take odds out of `odds-state`: their fixture is over, or no stream carries them any more."""
+        assert self.board is not None  # noqa: S101 -- who compares has one
+        for part in _parts(keys):
+            headers = self._explode.headers("tombstone", None, order_text(self._order(None)), origin=b"reconcile")
+            self._offer_made_up("tombstone", self._explode.tombstones(part, headers), headers)
+            for key in part:
+                self.board.drop(key)
+
+    def _offer_made_up(self, event: str, records: list[Record], headers: list[tuple[str, bytes]]) -> None:
+        size = sum(len(record.key) + len(record.value) + RECORD_BYTES for record in records)
+        self._buffer.offer(
+            Held(
+                stream=self.name,
+                event=event,
+                entry_id=None,
+                received_ms=self._now_ms(),
+                records=records,
+                size=size,
+                headers=headers,
+                counts=True,
+            )
+        )
+        self.continuity.remember(event, None)
+
+    # --- what the bridge says -------------------------------------------------------------------------------------
+
+    def tell(self, event: str, **fields: object) -> None:
+        """Say something on `bridge-events`."""
+        self._offer_own([self._said(event, fields)])
+
+    def alive(self) -> Record:
+        """The record that says how the stream is."""
+        health = self._health
+        ping_age_s = None if health.last_ping is None else health.clock() - health.last_ping
+        return self._said(
+            "alive",
+            {
+                "state": str(health.state),
+                "last_entry_id": None if health.last_entry_id is None else str(health.last_entry_id),
+                "last_ping_ms": None if ping_age_s is None else self._now_ms() - int(ping_age_s * 1000),
+                "reconciled": health.reconciled,
+            },
+        )
+
+    def owe(self, cause: str, **fields: object) -> None:
+        """From here the topics may differ from upstream; a gap is announced with its `fields`."""
+        self.debts += 1
+        self._health.owes = cause
+        self.continuity.position.owes = cause
+        self._offer_own([self._said("gap", fields)] if fields else [], owes=cause)
+        self.on_news()
+
+    def settled(self, owes: str, **fields: object) -> None:
+        """The topics were compared and mended; what is still owed stays in the checkpoint.
+
+        Args:
+            owes: "" or why another look is owed.
+            fields: What `reconciled` says; none to say nothing.
+        """
+        self._health.owes = owes
+        self.continuity.position.owes = owes
+        self._offer_own([self._said("reconciled", fields)] if fields else [], owes=owes, scope=self._scope)
+
+    def _said(self, event: str, fields: dict[str, object]) -> Record:
+        return self._announcer.record(self.name, event, self._now_ms(), fields)
+
+    def _offer_own(self, records: list[Record], *, owes: str | None = None, scope: str | None = None) -> None:
+        if scope is not None:
+            self.continuity.position.scope = scope
+        size = sum(len(record.value) + RECORD_BYTES for record in records)
+        self._buffer.offer(
+            Held(
+                stream=self.name,
+                event="",
+                entry_id=None,
+                received_ms=self._now_ms(),
+                records=records,
+                size=size,
+                headers=[],
+                owes=owes,
+                scope=scope,
+            )
+        )
+
+
+def _parts(items: list[T]) -> Iterator[list[T]]:
+    return (items[n : n + AT_ONCE] for n in range(0, len(items), AT_ONCE))
+
+
+def _nothing() -> None:
+    pass

@@ -1,0 +1,197 @@
+"""When a stream is compared with upstream's snapshot, how often it is tried, and what is told of it."""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+
+from bridge.backoff import Backoff, refused_delay
+from bridge.errors import RateLimited, Refused, UpstreamError
+from bridge.health import State, StreamHealth
+from bridge.logs import get_logger, hidden
+from bridge.metrics import StreamMetrics
+from bridge.publisher import Publisher
+from bridge.reconcile.look import Cause, Comparison, Look
+
+SECOND_LOOK_S = 10.0
+"""Seconds from a look to the next: upstream's snapshots are taken to be no older than that."""
+
+MOST_LOOKS = 3
+"""Looks after the first at most: a book that comes and goes is told as suspicious, not waited for."""
+
+TIDY_S = 60.0
+"""Seconds between two looks for fixtures that are over."""
+
+log = get_logger("oddsbridge.reconcile")
+
+
+class Reconciler:
+    """Brings one stream's topics to what upstream offers, whenever they may differ.
+
+    Args:
+        publisher: The stream's publisher.
+        comparison: Compares, and publishes what differs.
+        turn: Lets a few streams of the process compare at a time.
+        audit_s: Seconds between audits; 0: none.
+        grace_s: Seconds for which the odds of a fixture that is over stay known.
+        health: Where the state is told.
+        metrics: Where the work is counted.
+    """
+
+    def __init__(
+        self,
+        *,
+        publisher: Publisher,
+        comparison: Comparison,
+        turn: asyncio.Semaphore,
+        audit_s: float,
+        grace_s: float,
+        health: StreamHealth,
+        metrics: StreamMetrics,
+    ) -> None:
+        self._publisher = publisher
+        self._comparison = comparison
+        self._turn = turn
+        self._audit_s = audit_s
+        self._grace_s = grace_s
+        self._health = health
+        self._metrics = metrics
+        self._backoff = Backoff()
+        self._news = asyncio.Event()
+        self._told = ""
+        publisher.on_news = self._news.set
+
+    async def run(self) -> None:
+        """Live until cancelled. Nothing that happens here leaves it."""
+        audit_at = time.monotonic() + self._audit_s * random.random()  # noqa: S311 -- spreads the streams in time
+        tidy_at = time.monotonic() + TIDY_S
+        while True:
+            self._news.clear()
+            now = time.monotonic()
+            if self._health.owes and self._health.state in {State.STREAMING, State.BLOCKED}:
+                await self._guarded(self._heal)
+            elif self._audit_s and now >= audit_at and self._health.state is State.STREAMING:
+                await self._guarded(self._audit)
+                audit_at = time.monotonic() + self._audit_s * random.uniform(0.9, 1.1)  # noqa: S311
+            elif now >= tidy_at:
+                tidy_at = now + TIDY_S
+                gone = await self._comparison.tidy(time.time() - self._grace_s)
+                self._metrics.differences.add("gone", gone)
+            else:
+                until = min(tidy_at, audit_at) if self._audit_s else tidy_at
+                await self._wait(max(0.0, until - now))
+
+    async def _wait(self, seconds: float) -> None:
+        """Wait, or until there is news of the stream."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._news.wait()
+        except TimeoutError:
+            pass
+
+    async def _guarded(self, work: Callable[[], "asyncio.Future[None] | object"]) -> None:
+        """Do it, and after a failure wait as long as that asks for."""
+        try:
+            await work()  # type: ignore[misc]
+            self._backoff.stable()
+            self._health.owes_why = ""
+            if self._told:
+                self._told = ""
+                log.info("compared with upstream's snapshot again", stream=self._publisher.name)
+        except UpstreamError as error:
+            delay = refused_delay() if isinstance(error, Refused) else self._backoff.failed(error.retry_after or 0.0)
+            self._failed("rate-limited" if isinstance(error, RateLimited) else error.reason, str(error))
+            await asyncio.sleep(delay)
+        except Exception as error:
+            self._metrics.crashes += 1
+            if not self._told:
+                log.exception("comparing with upstream's snapshot crashed", stream=self._publisher.name)
+            self._failed("crashed", hidden(f"{type(error).__name__}: {error}"))
+            await asyncio.sleep(self._backoff.failed())
+
+    def _failed(self, reason: str, why: str) -> None:
+        self._metrics.snapshot_failures.add(reason)
+        self._health.owes_why = why
+        if self._told == why:
+            return
+        self._told = why
+        log.warning("upstream's snapshot can't be had", stream=self._publisher.name, why=why)
+        if self._health.owes:
+            self._publisher.tell("unreconciled", cause=self._health.owes, why=why)
+
+    # --- the two kinds --------------------------------------------------------------------------------------------
+
+    async def _heal(self) -> None:
+        """Two looks: the first mends at once, the second finds what a snapshot of some seconds ago didn't show."""
+        debts, cause = self._publisher.debts, Cause(self._health.owes)
+        began, requests = time.monotonic(), self._comparison.requests
+        first: Look | None = None
+        if cause is not Cause.AGAIN:
+            first = await self._look(cause)
+            if self._publisher.debts != debts:
+                return  # another gap, meanwhile
+            if first.settled:
+                self._settle(Cause.AGAIN, cause, first, began, requests)
+        second = await self._look_again(first)
+        if self._publisher.debts != debts:
+            return
+        if first is not None and not first.settled:
+            first.add(second)
+            self._settle("", cause, first, began, requests)
+        elif second.published:
+            self._settle("", Cause.AGAIN, second, began, requests)
+        else:
+            self._metrics.reconciles.add(Cause.AGAIN)
+            self._publisher.settled("")
+
+    async def _look_again(self, first: Look | None) -> Look:
+        """The look that follows another, and the next ones as long as locks wait to be borne out."""
+        found, before = Look(), first
+        for _ in range(MOST_LOOKS):
+            await asyncio.sleep(SECOND_LOOK_S)
+            look = await self._look(Cause.AGAIN, before=before)
+            found.add(look)
+            for sportsbook, locks, known in look.suspicious:
+                self._metrics.suspicious += 1
+                self._publisher.tell("suspicious", sportsbook=sportsbook, locks=locks, open=known)
+            if not look.withheld:
+                break
+            before = look
+        return found
+
+    async def _audit(self) -> None:
+        """Two looks; what both show is a drift: it is mended, counted and told."""
+        first = await self._look(Cause.AUDIT)
+        drift = Look()
+        if first.differing:
+            await asyncio.sleep(SECOND_LOOK_S)
+            drift = await self._look(Cause.AUDIT, before=first)
+        self._metrics.reconciles.add(Cause.AUDIT)
+        if drift.published:
+            for kind, n in drift.counts.items():
+                if kind != "same" and n:
+                    self._metrics.drift.add(kind, n)
+            log.warning("an audit found a drift", stream=self._publisher.name, **drift.counts)
+            self._publisher.tell("drift", **{k: n for k, n in drift.counts.items() if k not in {"same", "gone"}})
+
+    async def _look(self, cause: Cause, before: Look | None = None) -> Look:
+        async with self._turn:
+            asked = self._comparison.requests
+            try:
+                look = await self._comparison.look(cause, before=before)
+            finally:
+                self._metrics.snapshot_requests += self._comparison.requests - asked
+        for kind, n in look.counts.items():
+            if kind != "same" and n:
+                self._metrics.differences.add(kind, n)
+        return look
+
+    def _settle(self, owes: str, cause: Cause, look: Look, began: float, requests: int) -> None:
+        self._metrics.reconciles.add(cause)
+        self._publisher.settled(
+            owes,
+            cause=str(cause),
+            **look.counts,
+            seconds=round(time.monotonic() - began, 3),
+            requests=self._comparison.requests - requests,
+        )

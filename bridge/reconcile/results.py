@@ -1,0 +1,108 @@
+"""Compares the results that a stream published with upstream's, and publishes what differs."""
+
+import time
+from collections.abc import AsyncIterator, Iterable
+from contextlib import aclosing
+from typing import Any, Protocol
+
+import orjson
+
+from bridge.errors import UpstreamError
+from bridge.publisher import Publisher
+from bridge.reconcile.look import Cause, Look
+from bridge.upstream.fixtures import FixtureRow
+
+LIVE_MARGIN_S = 10.0
+"""A result that the stream told later than this many seconds before the question isn't touched by its answer."""
+
+
+class Results(Protocol):
+    """What upstream's results are now; see `upstream.results`."""
+
+    @property
+    def requests(self) -> int:
+        """Requests answered so far."""
+
+    async def active(self) -> dict[str, FixtureRow]:
+        """The fixtures that aren't over."""
+
+    def results(self, ids: Iterable[str]) -> AsyncIterator[tuple[str, bytes]]:
+        """The results of some fixtures."""
+
+
+class ResultsComparison:
+    """Compares one stream of the results feed.
+
+    Args:
+        publisher: The stream's publisher.
+        results: Asks upstream.
+    """
+
+    def __init__(self, *, publisher: Publisher, results: Results) -> None:
+        self._publisher = publisher
+        self._results = results
+
+    @property
+    def requests(self) -> int:
+        """Requests made so far."""
+        return self._results.requests
+
+    async def look(self, cause: Cause, *, before: Look | None = None) -> Look:
+        """See `Comparison.look`. What was published before this process began isn't known, and so published anew."""
+        look = Look()
+        fixtures = self._publisher.fixtures
+        audited = cause is Cause.AUDIT and before is not None
+        asked = before.unsure if audited and before else (await self._results.active()).keys() | fixtures.results.keys()
+        asked_at, named = time.time(), 0
+        async with aclosing(self._results.results(sorted(asked))) as answers:  # type: ignore[type-var]
+            async for fixture, value in answers:
+                named += 1
+                if self._differs(look, fixture, value, asked_at):
+                    self._publish(look, cause, before, (fixture, value))
+        if asked and not named and fixtures.results:
+            raise UpstreamError(f"upstream has results of none of the {len(asked)} fixtures asked for", reason="empty")
+        return look
+
+    def _differs(self, look: Look, fixture: str, value: bytes, asked_at: float) -> bool:
+        fixtures = self._publisher.fixtures
+        known = fixtures.results.get(fixture)
+        if known is not None and _essence(known) == _essence(value):
+            look.counts["same"] += 1
+            return False
+        if fixtures.result_at(fixture) > asked_at - LIVE_MARGIN_S:
+            look.unsure.add(fixture)
+            return False
+        return True
+
+    def _publish(self, look: Look, cause: Cause, before: Look | None, result: tuple[str, bytes]) -> None:
+        fixture, value = result
+        fixtures = self._publisher.fixtures
+        is_known, key = fixture in fixtures.results, fixture.encode()
+        if cause is Cause.AUDIT:
+            if not is_known:
+                return
+            if before is None or key not in before.differing:
+                look.differing.add(key)
+                look.unsure.add(fixture)
+                return
+        look.counts["changed" if is_known else "new"] += 1
+        origin = b"snapshot" if cause is Cause.HYDRATE else b"reconcile"
+        self._publisher.make_up("fixture-results", [(key, value)], origin=origin)
+        fixtures.note("fixture-results", fixture, value, 0.0)
+
+    async def tidy(self, over_before: float) -> int:
+        """See `Comparison.tidy`: nothing of a fixture that is over needs to be known."""
+        fixtures = self._publisher.fixtures
+        fixtures.forget(fixtures.over_since(over_before))
+        return 0
+
+
+def _essence(value: bytes) -> Any:
+    """What two tellings of one result must agree in: the score, and the status that it or the fixture has."""
+    try:
+        body = orjson.loads(value)
+        score = body.get("score") or {}
+        fixture = score.get("fixture") or {}
+        return fixture.get("status") or body.get("status"), score.get("scores"), score.get("in_play")
+    except (ValueError, AttributeError):
+        return None
