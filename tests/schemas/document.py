@@ -59,7 +59,7 @@ def problems(message: str, *, key: str, headers: dict[str, str], value: bytes) -
     elif headers:
         return [f"{message} has headers: {sorted(headers)}"]
     if "payload" in found:
-        parts.append((f"{place}/payload", json.loads(value)))
+        parts.append((f"{place}/payload", json.loads(value or b"null")))  # a tombstone has no value
     return [
         f"{pointer}: {error.json_path}: {error.message}"
         for pointer, part in parts
@@ -69,3 +69,15 @@ def problems(message: str, *, key: str, headers: dict[str, str], value: bytes) -
 
 def undocumented_headers(headers: dict[str, str]) -> set[str]:
     return set(headers) - set(document()["components"]["schemas"]["EntryHeaders"]["properties"])
+
+
+def schema(name: str) -> dict[str, Any]:
+    """The schema `docs/schemas/<name>.schema.json`."""
+    found: dict[str, Any] = json.loads((DOCS / "schemas" / f"{name}.schema.json").read_text())
+    return found
+
+
+def undocumented_fields(name: str, value: bytes) -> list[str]:
+    """Fields of a value that its schema doesn't name, and whatever else is wrong with it."""
+    closed = Draft202012Validator(schema(name) | {"unevaluatedProperties": False})
+    return [f"{error.json_path}: {error.message}" for error in closed.iter_errors(json.loads(value))]

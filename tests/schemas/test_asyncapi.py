@@ -14,10 +14,18 @@ from bridge.config.streams import StreamSettings
 from bridge.kafka.plan import topics_of
 from bridge.records import UNKNOWN_TOPICS
 from tests.schemas.document import document, problems, registry
+from tests.schemas.examples import event
 
 SPECIFICATION = Path(__file__).with_name("asyncapi-3.0.0.json")
 STREAM = StreamSettings(name="nba", feed="results", sport="basketball")
-ORDER = {"event": "odds", "stream": "nba", "origin": "stream", "order": "1-2-0", "odds_format": "AMERICAN"}
+ODD = {
+    "event": "odds",
+    "stream": "nba",
+    "origin": "stream",
+    "entry_id": "1-2",
+    "order": "1-2-0",
+    "odds_format": "AMERICAN",
+}
 
 
 def against_the_specification(document: dict[str, Any]) -> list[str]:
@@ -84,21 +92,53 @@ def test_each_topic_that_is_written_to_can_be_received() -> None:
     assert received == {name for name, channel in document()["channels"].items() if "messages" in channel}
 
 
+def without(headers: dict[str, str], name: str) -> dict[str, str]:
+    return {n: v for n, v in headers.items() if n != name}
+
+
+MADE_UP = without(ODD, "entry_id") | {"origin": "reconcile", "order": "1-2-7"}
+GONE = without(MADE_UP, "odds_format") | {"event": "tombstone"}
+STATE = b'{"v":1,"stream":"nba","order":"1-2-0","locked":false,"odd":{"id":"a","price":-110}}'
+
+
 @pytest.mark.parametrize(
-    ("key", "headers", "value", "wrong"),
+    ("message", "key", "headers", "value", "wrong"),
     [
-        ("a", ORDER, b'{"id":"a","price":"","points":null,"new":1}', []),
-        ("", ORDER, b'{"id":"a"}', ["key"]),
-        ("a", ORDER | {"event": "locked-odds"}, b'{"id":"a"}', ["headers"]),
-        ("a", ORDER | {"order": "1-2"}, b'{"id":"a"}', ["headers"]),
-        ("a", {n: v for n, v in ORDER.items() if n != "odds_format"}, b'{"id":"a"}', ["headers"]),
-        ("a", ORDER, b'{"price":1}', ["payload"]),
-        ("a", ORDER, b'{"id":"a","fixture_id":5}', ["payload"]),
-        ("a", ORDER, b'{"id":"a","is_main":"yes"}', ["payload"]),
+        ("odd", "a", ODD, b'{"id":"a","price":"","points":null,"new":1}', []),
+        ("odd", "", ODD, b'{"id":"a"}', ["key"]),
+        ("odd", "a", ODD | {"event": "locked-odds"}, b'{"id":"a"}', ["headers"]),
+        ("odd", "a", ODD | {"order": "1-2"}, b'{"id":"a"}', ["headers"]),
+        ("odd", "a", without(ODD, "odds_format"), b'{"id":"a"}', ["headers"]),
+        ("odd", "a", without(ODD, "entry_id"), b'{"id":"a"}', []),
+        ("odd", "a", MADE_UP, b'{"id":"a"}', []),
+        ("odd", "a", MADE_UP | {"origin": "snapshot"}, b'{"id":"a"}', []),
+        ("odd", "a", MADE_UP | {"origin": "guess"}, b'{"id":"a"}', ["headers"]),
+        ("odd", "a", MADE_UP | {"entry_id": "1-2"}, b'{"id":"a"}', ["headers"]),
+        ("odd", "a", ODD, b'{"price":1}', ["payload"]),
+        ("odd", "a", ODD, b'{"id":"a","fixture_id":5}', ["payload"]),
+        ("odd", "a", ODD, b'{"id":"a","is_main":"yes"}', ["payload"]),
+        ("odd", "a", ODD, b"", ["payload"]),
+        ("oddState", "a", ODD, STATE, []),
+        ("oddState", "a", ODD | {"event": "locked-odds"}, STATE.replace(b"false", b"true"), []),
+        ("oddState", "a", GONE, STATE, ["headers", "headers"]),
+        ("oddState", "a", ODD, STATE.replace(b'"v":1', b'"v":2'), ["payload"]),
+        ("oddState", "a", ODD, STATE.replace(b"1-2-0", b"1-2"), ["payload"]),
+        ("oddState", "a", ODD, STATE.replace(b"false", b"null"), ["payload"]),
+        ("oddState", "a", ODD, STATE.replace(b"-110", b"[]"), ["payload"]),
+        ("oddState", "a", ODD, b'{"id":"a"}', ["payload"] * 5),
+        ("oddState", "a", ODD, b"", ["payload"]),
+        ("oddTombstone", "a", GONE, b"", []),
+        ("oddTombstone", "a", GONE | {"event": "locked-odds"}, b"", ["headers"]),
+        ("oddTombstone", "a", GONE | {"origin": "stream"}, b"", ["headers"]),
+        ("oddTombstone", "a", GONE, STATE, ["payload"]),
+        ("bridgeEvent", "nba", {"event": "up", "stream": "nba"}, event("up"), []),
+        ("bridgeEvent", "nba", {"event": "up"}, event("up"), ["headers"]),
+        ("bridgeEvent", "", {"event": "up", "stream": "nba"}, event("up"), ["key"]),
+        ("bridgeEvent", "nba", {"event": "up", "stream": "nba"}, event("up", v=2), ["payload"]),
     ],
 )
 def test_a_record_that_isnt_as_it_says_is_noticed(
-    key: str, headers: dict[str, str], value: bytes, wrong: list[str]
+    message: str, key: str, headers: dict[str, str], value: bytes, wrong: list[str]
 ) -> None:
-    found = problems("odd", key=key, headers=headers, value=value)
+    found = problems(message, key=key, headers=headers, value=value)
     assert [sentence.split(": ")[0].rpartition("/")[2] for sentence in found] == wrong
