@@ -60,6 +60,8 @@ class Publisher:
         self.board = board
         self.fixtures = Fixtures()
         self.continuity = Continuity(position)
+        self.connected_ms = 0
+        """Since when the stream brings all there is, in epoch milliseconds."""
         self.debts = 0
         """How often the topics may have come to differ from upstream since this began."""
         self.on_news: Callable[[], None] = _nothing
@@ -92,6 +94,7 @@ class Publisher:
     def connected(self, now: float) -> None:
         """Upstream accepted the connection, at `now` (monotonic seconds)."""
         self._connected = True
+        self.connected_ms = self._now_ms()
         self._health.connected()
         self.continuity.connected(now)
         self.tell("up", replay=str(self.continuity.replay))
@@ -119,6 +122,7 @@ class Publisher:
     def unjoined(self, reason: str, first: EntryId | None) -> None:
         """The old connection ended before the next one could take over: what came between is lost."""
         self._lost = reason
+        self.connected_ms = self._now_ms()
         self.continuity.sought = self.continuity.position.highest
         self._gap(first)
 

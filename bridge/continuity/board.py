@@ -101,7 +101,7 @@ class Board:
             order: The order of their records.
             locked: Whether they are locked.
             live_ms: When the entry came, epoch milliseconds; 0 if it is a snapshot that tells them. Each odd then keeps
-                the time at which an entry last told it.
+                the time at which an entry last told it; one that is behind tells it too.
 
         Returns:
             The items that aren't behind what was known of them; the very same list if none is.
@@ -117,6 +117,7 @@ class Board:
             if known is not None:
                 if known[0][0] > order:
                     behind.add(key)
+                    young[key] = (_seen(known[0], live_ms), known[1], known[2])
                 else:
                     young[key] = (stamp, odd, known[2])
                     grown += len(odd) - len(known[1])
@@ -254,20 +255,14 @@ class Board:
 
     def _wake(self, key: bytes, odd: bytes, stamp: Stamp) -> bool:
         """Tell an odd that isn't among the young ones; false if it is behind what is known."""
-        older = self._older.get(key)
-        if older is not None:
-            if older[0][0] > stamp[0]:
-                return False
-            number = self._take(key)
-        elif (packed := self._packed.get(key)) is not None:
-            if stamp_of(packed)[0] > stamp[0]:
-                return False
-            number = self._take(key)
-        else:
-            number = self._places.enter(place_in(odd), odd)
+        known = self.get(key)
+        number = self._take(key) if known is not None else self._places.enter(place_in(odd), odd)
+        is_behind = known is not None and known.order > stamp[0]
+        if known is not None and is_behind:
+            stamp, odd = _seen((known.order, known.locked, known.live_ms), stamp[2]), known.odd
         self._young[key] = (stamp, odd, number)
         self._count(len(odd))
-        return True
+        return not is_behind
 
     def _take(self, key: bytes) -> int:
         """Take a known odd out, without leaving its place; the place's number."""
@@ -296,3 +291,9 @@ class Board:
         self._count(size)
         if self._room.used > self._room.limit_bytes:
             self._room.make()
+
+
+def _seen(stamp: Stamp, live_ms: int) -> Stamp:
+    """An entry told an odd, even if it was behind what is known."""
+    order, locked, before_ms = stamp
+    return order, locked, max(before_ms, live_ms)

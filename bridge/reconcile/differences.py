@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from bridge.continuity import Board, Change, Difference, Locks, standing
+from bridge.continuity import LIVE_MARGIN_MS, Board, Change, Difference, Locks, standing
 from bridge.publisher import Publisher
 from bridge.reconcile.look import Cause, Look
 
@@ -48,14 +48,21 @@ class Differences:
                 look.differing.update(change.key for change in found)
                 look.unsure.add(fixture)
             return
-        if difference.contested:
-            look.unsure.add(fixture)
+        for key in difference.contested:
+            self._doubt(key, fixture)
         for kind in ("new", "changed", "unlocked"):
             self._publish(kind, self._borne_out(getattr(difference, kind)))
         if self._audit:
             self._publish("locked", self._borne_out(difference.locked))
         else:
             self._locks.add(difference)
+
+    def _doubt(self, key: bytes, fixture: str) -> None:
+        """What the stream told since it is connected holds; what it told before has to be asked for again."""
+        known = self._board.get(key)
+        if known is not None and known.live_ms < self._publisher.connected_ms:
+            self._look.unsure.add(fixture)
+            self._look.sure_at = max(self._look.sure_at, (known.live_ms + LIVE_MARGIN_MS) / 1000)
 
     def end(self) -> None:
         """All that could be had was compared: now the locks, unless they are too many to be believed at once."""

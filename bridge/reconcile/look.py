@@ -33,7 +33,8 @@ class Look:
     Attributes:
         counts: How many odds or fixtures were new, changed, locked, unlocked, gone or the same.
         differing: The keys of what differed, in an audit, where nothing was published yet.
-        unsure: Fixtures to look at again: something of them differs and it isn't known which is newer.
+        unsure: Fixtures to look at again: something of them differs, and it isn't known which is newer.
+        sure_at: From when on it can be known, in epoch seconds.
         withheld: Locks of more than half of a book, until a second look bears them out.
         suspicious: (sportsbook, locks, open odds) of those that it didn't bear out.
     """
@@ -41,6 +42,7 @@ class Look:
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
     differing: set[bytes] = field(default_factory=set)
     unsure: set[str] = field(default_factory=set)
+    sure_at: float = 0.0
     withheld: list[Withheld] = field(default_factory=list)
     suspicious: list[tuple[str, int, int]] = field(default_factory=list)
 
@@ -49,15 +51,10 @@ class Look:
         """How much of it was a difference."""
         return sum(n for kind, n in self.counts.items() if kind != "same")
 
-    @property
-    def settled(self) -> bool:
-        """Whether nothing of it waits for a second look."""
-        return not self.unsure and not self.withheld
-
     def add(self, other: "Look") -> None:
         """Count what another look found."""
         for kind, n in other.counts.items():
-            self.counts[kind] += n
+            self.counts[kind] += n if kind != "same" else 0
 
 
 class Comparison(Protocol):
@@ -67,12 +64,13 @@ class Comparison(Protocol):
     def requests(self) -> int:
         """Requests made so far."""
 
-    async def look(self, cause: Cause, *, before: Look | None = None) -> Look:
+    async def look(self, cause: Cause, *, before: Look | None = None, only: frozenset[str] | None = None) -> Look:
         """Ask for the snapshot, and publish what differs.
 
         Args:
             cause: Why. An audit's first look publishes nothing.
             before: The look that this one follows, or None.
+            only: The fixtures to ask for; None: all.
 
         Raises:
             UpstreamError: the snapshot can't be had, or names nothing of what is known.

@@ -71,15 +71,14 @@ class OddsComparison:
         """Requests made so far."""
         return self._snapshot.requests
 
-    async def look(self, cause: Cause, *, before: Look | None = None) -> Look:
+    async def look(self, cause: Cause, *, before: Look | None = None, only: frozenset[str] | None = None) -> Look:
         """See `Comparison.look`."""
         look = Look()
         index = await self._index()
-        if cause is Cause.FILTER:
+        if cause is Cause.FILTER and only is None:
             await self._drop_uncovered(index, look)
-        fixtures = await self._fixtures(before if cause is Cause.AUDIT else None)
+        asked, vouched = await self._fixtures() if only is None else only, set[str]()
         comparing = Differences(self._publisher, self._events, cause, look, before)
-        asked, vouched = fixtures.keys(), set[str]()
         async with aclosing(self._snapshot.odds(asked)) as answers:  # type: ignore[type-var]
             async for answer in answers:
                 for row, odds in answer.fixtures:
@@ -137,18 +136,14 @@ class OddsComparison:
                 await self._buffer.room()
                 await asyncio.sleep(0)
 
-    async def _fixtures(self, audited: Look | None) -> dict[str, FixtureRow | None]:
+    async def _fixtures(self) -> frozenset[str]:
         """The fixtures to ask for: those that upstream has, and those that are known here and that it didn't name."""
-        if audited is not None:
-            return dict.fromkeys(audited.unsure)
-        found: dict[str, FixtureRow | None] = {}
         active = await self._snapshot.active()
         missing = (self._board.fixtures() | self._known_alive()) - active.keys() - {""}
         rows = active | (await self._snapshot.rows(sorted(missing)) if missing else {})
         for fixture, row in rows.items():
             self._note(fixture, row)
-            found[fixture] = row
-        return dict.fromkeys(self._board.fixtures() - {""}) | found
+        return frozenset((self._board.fixtures() - {""}) | rows.keys())
 
     def _known_alive(self) -> set[str]:
         statuses = self._publisher.fixtures

@@ -16,6 +16,9 @@ from bridge.reconcile.look import Cause, Comparison, Look
 SECOND_LOOK_S = 10.0
 """Seconds from a look to the next: upstream's snapshots are taken to be no older than that."""
 
+MARGIN_S = 0.05
+"""Seconds beyond the moment from which on something can be known."""
+
 MOST_LOOKS = 3
 """Looks after the first at most: a book that comes and goes is told as suspicious, not waited for."""
 
@@ -122,20 +125,20 @@ class Reconciler:
     # --- the two kinds --------------------------------------------------------------------------------------------
 
     async def _heal(self) -> None:
-        """Two looks: the first mends at once, the second finds what a snapshot of some seconds ago didn't show."""
+        """Look and mend at once, then look again for what a snapshot of some seconds ago didn't show."""
         debts, cause = self._publisher.debts, Cause(self._health.owes)
         began, requests = time.monotonic(), self._comparison.requests
-        first: Look | None = None
+        first = Look()
         if cause is not Cause.AGAIN:
-            first = await self._look(cause)
+            first = await self._look_until_sure(cause)
             if self._publisher.debts != debts:
                 return  # another gap, meanwhile
-            if first.settled:
+            if not first.withheld:
                 self._settle(Cause.AGAIN, cause, first, began, requests)
         second = await self._look_again(first)
         if self._publisher.debts != debts:
             return
-        if first is not None and not first.settled:
+        if first.withheld:
             first.add(second)
             self._settle("", cause, first, began, requests)
         elif second.published:
@@ -144,9 +147,22 @@ class Reconciler:
             self._metrics.reconciles.add(Cause.AGAIN)
             self._publisher.settled("")
 
-    async def _look_again(self, first: Look | None) -> Look:
+    async def _look_until_sure(self, cause: Cause) -> Look:
+        """A look, and where it isn't known whether stream or snapshot is newer, another one when it can be known."""
+        look = await self._look(cause)
+        unsure, sure_at = frozenset(look.unsure), look.sure_at
+        for _ in range(MOST_LOOKS):
+            if not unsure:
+                break
+            await asyncio.sleep(max(0.0, sure_at - time.time()) + MARGIN_S)
+            more = await self._look(cause, only=unsure)
+            look.add(more)
+            unsure, sure_at = frozenset(more.unsure), more.sure_at
+        return look
+
+    async def _look_again(self, before: Look) -> Look:
         """The look that follows another, and the next ones as long as locks wait to be borne out."""
-        found, before = Look(), first
+        found = Look()
         for _ in range(MOST_LOOKS):
             await asyncio.sleep(SECOND_LOOK_S)
             look = await self._look(Cause.AGAIN, before=before)
@@ -165,7 +181,7 @@ class Reconciler:
         drift = Look()
         if first.differing:
             await asyncio.sleep(SECOND_LOOK_S)
-            drift = await self._look(Cause.AUDIT, before=first)
+            drift = await self._look(Cause.AUDIT, before=first, only=frozenset(first.unsure))
         self._metrics.reconciles.add(Cause.AUDIT)
         if drift.published:
             for kind, n in drift.counts.items():
@@ -174,11 +190,11 @@ class Reconciler:
             log.warning("an audit found a drift", stream=self._publisher.name, **drift.counts)
             self._publisher.tell("drift", **{k: n for k, n in drift.counts.items() if k not in {"same", "gone"}})
 
-    async def _look(self, cause: Cause, before: Look | None = None) -> Look:
+    async def _look(self, cause: Cause, *, before: Look | None = None, only: frozenset[str] | None = None) -> Look:
         async with self._turn:
             asked = self._comparison.requests
             try:
-                look = await self._comparison.look(cause, before=before)
+                look = await self._comparison.look(cause, before=before, only=only)
             finally:
                 self._metrics.snapshot_requests += self._comparison.requests - asked
         for kind, n in look.counts.items():

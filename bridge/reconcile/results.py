@@ -47,12 +47,11 @@ class ResultsComparison:
         """Requests made so far."""
         return self._results.requests
 
-    async def look(self, cause: Cause, *, before: Look | None = None) -> Look:
+    async def look(self, cause: Cause, *, before: Look | None = None, only: frozenset[str] | None = None) -> Look:
         """See `Comparison.look`. What was published before this process began isn't known, and so published anew."""
         look = Look()
         fixtures = self._publisher.fixtures
-        audited = cause is Cause.AUDIT and before is not None
-        asked = before.unsure if audited and before else (await self._results.active()).keys() | fixtures.results.keys()
+        asked = (await self._results.active()).keys() | fixtures.results.keys() if only is None else only
         asked_at, named = time.time(), 0
         async with aclosing(self._results.results(sorted(asked))) as answers:  # type: ignore[type-var]
             async for fixture, value in answers:
@@ -69,8 +68,11 @@ class ResultsComparison:
         if known is not None and _essence(known) == _essence(value):
             look.counts["same"] += 1
             return False
-        if fixtures.result_at(fixture) > asked_at - LIVE_MARGIN_S:
-            look.unsure.add(fixture)
+        told_at = fixtures.result_at(fixture)
+        if told_at > asked_at - LIVE_MARGIN_S:
+            if told_at < self._publisher.connected_ms / 1000:
+                look.unsure.add(fixture)
+                look.sure_at = max(look.sure_at, told_at + LIVE_MARGIN_S)
             return False
         return True
 
