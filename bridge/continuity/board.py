@@ -149,17 +149,8 @@ class Board:
 
     def get(self, key: bytes) -> Known | None:
         """What was last told of an odd; None if nothing was."""
-        young = self._young.get(key) or self._older.get(key)
-        if young is not None:
-            (order, locked, live_ms), odd, number = young
-            return Known(order, locked, live_ms, odd, self._places[number])
-        packed = self._packed.get(key)
-        if packed is None:
-            return None
-        number = place_of(packed)
-        odd = odd_of(packed, key, self._places.template(number))
-        order, locked, live_ms = stamp_of(packed)
-        return Known(order, locked, live_ms, odd, self._places[number])
+        told = self.told(key)
+        return Known(told.order, told.locked, told.live_ms, self._odd(key), told.place) if told is not None else None
 
     def told(self, key: bytes) -> Told | None:
         """When an odd was last told, without its bytes: nothing is unpacked. None if nothing was told of it."""
@@ -255,11 +246,11 @@ class Board:
 
     def _wake(self, key: bytes, odd: bytes, stamp: Stamp) -> bool:
         """Tell an odd that isn't among the young ones; false if it is behind what is known."""
-        known = self.get(key)
-        number = self._take(key) if known is not None else self._places.enter(place_in(odd), odd)
-        is_behind = known is not None and known.order > stamp[0]
-        if known is not None and is_behind:
-            stamp, odd = _seen((known.order, known.locked, known.live_ms), stamp[2]), known.odd
+        told = self.told(key)
+        is_behind = told is not None and told.order > stamp[0]
+        if told is not None and is_behind:
+            stamp, odd = _seen((told.order, told.locked, told.live_ms), stamp[2]), self._odd(key)
+        number = self._take(key) if told is not None else self._places.enter(place_in(odd), odd)
         self._young[key] = (stamp, odd, number)
         self._count(len(odd))
         return not is_behind
@@ -271,6 +262,13 @@ class Board:
             return place_of(self._packed.pop(key))
         self._count(-len(young[1]))
         return young[2]
+
+    def _odd(self, key: bytes) -> bytes:
+        young = self._young.get(key) or self._older.get(key)
+        if young is not None:
+            return young[1]
+        packed = self._packed[key]
+        return odd_of(packed, key, self._places.template(place_of(packed)))
 
     def _number(self, key: bytes) -> int | None:
         young = self._young.get(key) or self._older.get(key)

@@ -136,7 +136,7 @@ class _Comparison:
             if known is None:
                 to.new.append(Change(key, in_full(offer, self._fixture), None))
                 continue
-            if not self._is_here(known.place):
+            if (known.place.fixture_id, folded(known.place.sportsbook)) != self._here:
                 to.strayed.append(key)
             to.open += not known.locked
             names = differing(facts_of(known.odd), offer.facts)
@@ -153,7 +153,7 @@ class _Comparison:
         to = self.difference
         for key in self._book.known:
             told = self._board.told(key)
-            if told is None or not self._is_here(told.place):  # dropped or moved since the index was made
+            if told is None or self._is_elsewhere(told.place):  # dropped or moved since the index was made
                 continue
             to.open += not told.locked
             if told.locked:
@@ -163,8 +163,9 @@ class _Comparison:
             else:
                 to.contested.append(key)
 
-    def _is_here(self, place: Place) -> bool:
-        return (place.fixture_id, folded(place.sportsbook)) == self._here
+    def _is_elsewhere(self, place: Place) -> bool:
+        fixture_id, book = self._here
+        return place.fixture_id not in {"", fixture_id} or folded(place.sportsbook) not in {"", book}
 
     def _is_sure(self, told: Told | Known) -> bool:
         """Whether the answer is newer than what was told.

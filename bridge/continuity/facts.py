@@ -136,12 +136,8 @@ def _emptied(value: Any) -> Any:
 def _most(value: Any) -> Any:
     """The most that may be staked: the stream calls it `max` or `max_stake`, and so does the snapshot."""
     if isinstance(value, dict):
-        most = value.get("max", _UNSET)
-        if most is _UNSET or most is None:
-            most = value.get("max_stake", _UNSET)
-        if most is not _UNSET:
-            return None if most == "" else most
-        return value or None
+        filled = {name: most for name, most in value.items() if most is not None and most != ""}
+        return filled.get("max", filled.get("max_stake", filled or None))
     return _emptied(value)
 
 

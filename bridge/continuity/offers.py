@@ -1,6 +1,6 @@
 """One fixture of an answer, taken apart: what each sportsbook offers there, and what is known of it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -99,9 +99,32 @@ def books_of(
         moved_ms = timestamp_ms(facts)
         if book.newest_ms < moved_ms <= latest_ms:
             book.newest_ms = moved_ms
-    names = {folded(name) for name in asked}
-    for name, keys in index.get(fixture.id, {}).items():
-        short = folded(name)
-        if not names or "" in names or short in names or short in books:
-            books.setdefault(short, Book(name)).known += keys
+    _add_known(books, fixture, index, {folded(name) for name in asked})
     return books
+
+
+def _add_known(books: dict[str, Book], fixture: Around, index: Index, asked: set[str]) -> None:
+    everything = not asked or "" in asked
+    speaks_of = asked | books.keys()
+    for name, keys in _known_of(fixture, index):
+        short = folded(name)
+        if everything or short in speaks_of:
+            books.setdefault(short, Book(name)).known += keys
+        elif not short:
+            for key in keys:
+                for part in key.decode(errors="replace").split(":"):
+                    if folded(part) in speaks_of:
+                        books.setdefault(folded(part), Book(part)).known.append(key)
+                        break
+
+
+def _known_of(fixture: Around, index: Index) -> Iterator[tuple[str, list[bytes]]]:
+    """The ids that are known of a fixture, by sportsbook.
+
+    Some odds don't say where they belong. Then their id may: upstream makes it of the game's or the fixture's id and
+    the book's.
+    """
+    yield from index.get(fixture.id, {}).items()
+    ids = [b":%b:" % text.encode() for text in (fixture.id, fixture.game_id) if text]
+    for name, keys in index.get("", {}).items():
+        yield name, [key for key in keys if any(text in b":%b:" % key for text in ids)]
