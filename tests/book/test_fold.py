@@ -157,15 +157,27 @@ def test_a_tombstone_takes_an_odd_away_and_a_later_record_brings_it_back() -> No
     assert IDS[0] in made
 
 
-def test_a_tombstone_is_remembered_for_an_hour() -> None:
-    hour = 3_600_000
-    made = book(tombstone(IDS[0], (5, 0, 1)))
-    for minute in range(60):
-        made.feed(tombstone(f"other-{minute}", (5, 0, 1), received_ms=NOW_MS + minute * 60_000))
-    assert not made.feed(told(odd(), (5, 0, 0)))
-    for hours in (2, 4):
-        made.feed(tombstone("another", (5, 0, 1), received_ms=NOW_MS + hours * hour))
-    assert made.feed(told(odd(), (5, 0, 0))), "memory is bounded"
+def test_a_tombstone_is_remembered_for_an_hour_and_not_for_ever() -> None:
+    minute = 60_000
+
+    def buried(odd_id: str, minutes: int) -> ConsumerRecord:
+        return tombstone(odd_id, (5, 0, 1), received_ms=NOW_MS + minutes * minute)
+
+    for then in (0, 1, 59):
+        made = book(buried("first", 0), buried(IDS[0], then))
+        for minutes in range(then + 1, then + 60):
+            made.feed(buried(f"other-{minutes}", minutes))
+        assert not made.feed(told(odd(), (5, 0, 0)))
+        for minutes in (then + 125, then + 250):
+            made.feed(buried("another", minutes))
+        assert made.feed(told(odd(), (5, 0, 0))), "memory is bounded"
+
+
+def test_what_entries_share_is_kept_for_some_entries_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bridge.book.fold._STAMPS", 3)
+    made = book(*(told(odd(f"odd-{n}"), (n, 0, 0)) for n in range(10)))
+    assert [quote.order[0] for quote in board(made, [f"odd-{n}" for n in range(10)]).values()] == list(range(10))
+    assert len(made._fold._stamps) <= 3
 
 
 def test_forget_drops_a_fixture() -> None:
@@ -299,7 +311,7 @@ def test_fields_of_a_wrong_type_count_as_missing_and_the_others_do_not() -> None
             ((1, 0, 0), "live", None),
             ((2, 0, 0), None, "2026-11-28"),
             ((10, 0, 0), "completed", None),
-            ((3, 0, 0), None, "2026-11-29"),
+            ((11, 0, 0), None, "2026-11-29"),
         ]
     )
 )

@@ -110,9 +110,17 @@ def test_a_gap_that_was_told_ends_with_reconciled_only() -> None:
     made.feed(alive(at_ms=at(2)))
     assert made.standing("nba").doubt_before_ms == NOW_MS
     assert not only(made).vouched
+    assert not only(book(*[alive(), GAP, price(0)])).vouched, "at the same moment"
     made.feed(event("gap", reason="again", at_ms=at(3)))
     assert made.standing("nba").doubt_before_ms == at(3)
     made.feed(event("reconciled", cause="gap", seconds=1.0, at_ms=at(4)))
+    assert only(made).vouched
+
+
+def test_a_stream_that_could_not_be_compared_stays_in_doubt_until_it_was() -> None:
+    made = book(price(-1), alive(), event("unreconciled", cause="audit", why="500"), alive(at_ms=at(1)))
+    assert not only(made).vouched
+    made.feed(event("reconciled", cause="again", seconds=1.0, at_ms=at(2)))
     assert only(made).vouched
 
 
