@@ -29,6 +29,7 @@ class Burial:
 
     def bury(self, held: Held, reason: str, detail: str, guilty: Callable[[Record], bool]) -> None:
         """Replace an entry's guilty records; `held.dead` counts them."""
+        held.single_out()
         for n, record in enumerate(held.records):
             if record.topic != self._topic and guilty(record):
                 reject = Reject(reason, record.key, record.value, detail)
@@ -89,7 +90,7 @@ def halve(refused: list[Batch], alone: dict[int, int]) -> set[int]:
     batch has one record.
 
     Args:
-        refused: The batches that were refused.
+        refused: The batches that were refused. Those that were packed without telling records apart have none.
         alone: How many records may share a batch with a record, by its identity; this is brought up to date.
 
     Returns:

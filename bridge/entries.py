@@ -145,8 +145,17 @@ def _decode_odds(event: sse.Event) -> Entry:
     except _UNUSABLE:
         return _decode_parts(event, _take_odd)
     entry = _by_line(Entry(event.type, _entry_id(body.entry_id), size=len(event.data)), event)
-    for raw in body.data:
-        _take_odd(raw, entry)
+    take, named = entry.items.append, _named.decode
+    for raw in body.data:  # `_take_odd`, written out: the calls alone would cost a fifth
+        value = bytes(raw)
+        try:
+            key = named(value).id.encode()
+        except _UNUSABLE:
+            key = b""
+        if key:
+            take((key, value))
+        else:
+            entry.rejects.append(_nameless(value))
     return entry
 
 
@@ -183,7 +192,11 @@ def _take_odd(raw: msgspec.Raw, entry: Entry) -> None:
     if key:
         entry.items.append((key, value))
     else:
-        entry.rejects.append(Reject("no-odd-id", b"", value, "the odd has no `id` that is a text"))
+        entry.rejects.append(_nameless(value))
+
+
+def _nameless(odd: bytes) -> Reject:
+    return Reject("no-odd-id", b"", odd, "the odd has no `id` that is a text")
 
 
 def _take_fixture(raw: msgspec.Raw, entry: Entry) -> None:

@@ -4,7 +4,7 @@ One stream has one publisher, whatever connection an entry came on, so that the 
 published and the order of the records can't part ways. It reads no connection and awaits nothing.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from bridge.announce import Announcer
@@ -13,7 +13,7 @@ from bridge.continuity import Board, Continuity, Fixtures, Order, Position, Repl
 from bridge.entries import FIXTURE_EVENTS, LOCKING_EVENTS, ODD_EVENTS, Entry, EntryId
 from bridge.health import StreamHealth
 from bridge.metrics import StreamMetrics
-from bridge.records import Explode, Held, Record, order, order_text
+from bridge.records import Explode, Headers, Held, Part, Record, order, order_text
 
 RECORD_BYTES = 300
 """What a record occupies in memory beside its key and value, in bytes, roughly."""
@@ -175,14 +175,14 @@ class Publisher:
         place = self._order(entry_id)
         text = order_text(place)
         headers = self._explode.headers(event, entry_id, text)
-        records = self._explode.records(event, entry.items, headers)
+        parts = [self._explode.part(event, entry.items, headers)] if entry.items else []
         received_ms = int(received * 1000)
         size = entry.size
         if event in ODD_EVENTS:
             if self.board is not None and entry.items:
                 locked = event in LOCKING_EVENTS
                 told = self.board.tell(entry.items, place, locked=locked, live_ms=received_ms)
-                records += self._explode.states(told, headers, text, locked=locked)
+                parts.append(self._explode.states(told, headers, text, locked=locked))
                 size *= 2
         elif event in FIXTURE_EVENTS:
             for key, value in entry.items:
@@ -193,8 +193,9 @@ class Publisher:
                 event=event,
                 entry_id=entry_id,
                 received_ms=received_ms,
-                records=records,
-                size=size + RECORD_BYTES * (len(records) + 1),
+                records=[],
+                parts=parts,
+                size=size + RECORD_BYTES * (len(entry.items) * len(parts) + 1),
                 headers=headers,
                 by_line=entry.by_line,
                 counts=entry_id is None,
@@ -229,31 +230,34 @@ class Publisher:
             place = self._order(None)
             text = order_text(place)
             headers = self._explode.headers(event, None, text, origin=origin)
-            records = self._explode.records(event, part, headers)
+            parts = [self._explode.part(event, part, headers)]
             if odds and self.board is not None:
                 told = self.board.tell(part, place, locked=locked, live_ms=0)
-                records += self._explode.states(told, headers, text, locked=locked)
-            self._offer_made_up(event, records, headers)
+                parts.append(self._explode.states(told, headers, text, locked=locked))
+            self._offer_made_up(event, headers, parts=parts)
 
     def forget(self, keys: list[bytes]) -> None:
         """Take odds out of `odds-state`: their fixture is over, or no stream carries them any more."""
         assert self.board is not None  # noqa: S101 -- who compares has one
         for part in _parts(keys):
             headers = self._explode.headers("tombstone", None, order_text(self._order(None)), origin=b"reconcile")
-            self._offer_made_up("tombstone", self._explode.tombstones(part, headers), headers)
+            self._offer_made_up("tombstone", headers, records=self._explode.tombstones(part, headers))
             for key in part:
                 self.board.drop(key)
 
-    def _offer_made_up(self, event: str, records: list[Record], headers: list[tuple[str, bytes]]) -> None:
-        size = sum(len(record.key) + len(record.value) + RECORD_BYTES for record in records)
+    def _offer_made_up(
+        self, event: str, headers: Headers, *, parts: Sequence[Part] = (), records: Sequence[Record] = ()
+    ) -> None:
+        values = [value for part in parts for _, value in part.items]
         self._buffer.offer(
             Held(
                 stream=self.name,
                 event=event,
                 entry_id=None,
                 received_ms=self._now_ms(),
-                records=records,
-                size=size,
+                records=list(records),
+                parts=list(parts),
+                size=sum(map(len, values)) + RECORD_BYTES * (len(values) + len(records) + 1),
                 headers=headers,
                 counts=True,
             )

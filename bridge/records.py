@@ -15,6 +15,7 @@ Headers = list[tuple[str, bytes]]
 UNKNOWN_TOPICS = 32
 """Topics that events with names nobody has seen before may have."""
 
+_BESIDE_STATE = frozenset({"event", "origin", "odds_format"})
 _ILLEGAL = re.compile(r"[^a-zA-Z0-9._-]")
 _TOPIC_LENGTH = 249  # Kafka's own limit on a topic's name
 
@@ -32,6 +33,17 @@ class Record(NamedTuple):
     is_tombstone: bool = False
 
 
+class Part(NamedTuple):
+    """Records of one entry that go to one topic: all that an entry has of them, without an object for each.
+
+    `items` are their keys and values.
+    """
+
+    topic: str
+    headers: Headers
+    items: list[tuple[bytes, bytes]]
+
+
 @dataclass(slots=True)
 class Held:
     """An entry as the writer holds it until its commit is known.
@@ -41,13 +53,14 @@ class Held:
         event: Upstream's name of the event.
         entry_id: The entry's id, or None if upstream gave none.
         received_ms: When it was read, epoch milliseconds: the timestamp of its records.
-        records: What is to be published, dead letters included.
+        records: What is to be published, each on its own: dead letters, and all of an entry of which one was refused.
         size: Bytes that it occupies in the buffer, roughly.
         headers: What its records share.
         by_line: Whether the id stood in the id line only.
         counts: Whether the bridge made up its records' order: its stream's counter goes on by one.
         rejects: What couldn't be made a record; becomes dead letters.
         dead: How many of the records are dead letters, by reason.
+        parts: What is to be published beside that.
         scope: What its stream asks upstream for from here on; None where that stays.
         owes: Why the topics may differ from upstream from here on, "" if they don't; None where that stays.
     """
@@ -63,8 +76,19 @@ class Held:
     counts: bool = False
     rejects: list[Reject] = field(default_factory=list)
     dead: dict[str, int] = field(default_factory=dict)
+    parts: list[Part] = field(default_factory=list)
     scope: str | None = None
     owes: str | None = None
+
+    def single_out(self) -> None:
+        """Give each record an object of its own, so that one can be told from another and replaced."""
+        singles = [Record(part.topic, key, value, part.headers) for part in self.parts for key, value in part.items]
+        self.records[:0] = singles
+        self.parts = []
+
+    def __len__(self) -> int:
+        """How many records it has."""
+        return len(self.records) + sum(len(part.items) for part in self.parts)
 
 
 def order(entry_id: EntryId | None, highest: tuple[int, int] | None, counter: int) -> tuple[int, int, int]:
@@ -133,19 +157,21 @@ class Explode:
             headers += self._format
         return headers
 
-    def records(self, event: str, items: list[tuple[bytes, bytes]], headers: Headers) -> list[Record]:
-        """One record for each item; what has no key of its own takes the stream's name."""
-        topic = self.topic(event)
-        fallback = self._named[1]
-        return [Record(topic, key or fallback, value, headers) for key, value in items]
+    def part(self, event: str, items: list[tuple[bytes, bytes]], headers: Headers) -> Part:
+        """One record for each item; an event that nobody knows has no key of its own and takes the stream's name."""
+        topic = self._topics.get(event)
+        if topic is None:
+            return Part(self.topic(event), headers, [(self._named[1], value) for _, value in items])
+        return Part(topic, headers, items)
 
-    def states(
-        self, items: list[tuple[bytes, bytes]], headers: Headers, order_text: str, *, locked: bool
-    ) -> list[Record]:
-        """One record for each odd, for the topic that has the latest of each: upstream's bytes, wrapped."""
+    def states(self, items: list[tuple[bytes, bytes]], headers: Headers, order_text: str, *, locked: bool) -> Part:
+        """One record for each odd, for the topic that has the latest of each: upstream's bytes, wrapped.
+
+        Its headers are those that the value doesn't say: the event, the origin, and how prices are written.
+        """
         head = state_head(self.stream, order_text, locked=locked)
-        topic = self.state_topic
-        return [Record(topic, key, head + value + b"}", headers) for key, value in items]
+        beside = [header for header in headers if header[0] in _BESIDE_STATE]
+        return Part(self.state_topic, beside, [(key, head + value + b"}") for key, value in items])
 
     def tombstones(self, keys: list[bytes], headers: Headers) -> list[Record]:
         """For each odd the record that takes it out of that topic."""

@@ -194,9 +194,7 @@ class Shard:
         """Every topic exists before a transaction begins; one that can't turns its records into dead letters."""
         known = self._catalogue.topics
         for held in taken:
-            if not held.records or held.records[0].topic in known:
-                continue
-            for topic in {record.topic for record in held.records} - known.keys():
+            for topic in {part.topic for part in held.parts} - known.keys():
                 why = await self._made(topic)
                 if why:
                     self._burial.bury(held, "no-topic", why, lambda record, name=topic: record.topic == name)  # type: ignore[misc]
@@ -240,7 +238,7 @@ class Shard:
             if result is Outcome.COMMITTED:
                 break
             transaction.serial = self._ownership.next().serial
-            self._metrics.resent += sum(len(held.records) for held in taken)
+            self._metrics.resent += sum(map(len, taken))
         self._positions.keep(positions, transaction.serial)
         self.buffer.let_go(len(taken))
         self._count(taken, time.monotonic() - started, how)
@@ -286,18 +284,26 @@ class Shard:
 
     def _search(self, transaction: Round, refusal: RecordsRefused) -> bool:
         """Find what was refused: by the topics' limits as they are now, else by halves. Returns whether it got on."""
+        packed = any(held.parts for held in transaction.held)
+        for held in transaction.held:
+            held.single_out()  # the next try tells which record was refused
         before = [record for held in transaction.held for record in held.records], dict(transaction.alone)
         self._burial.too_large(transaction.held)
         culprits = halve(refusal.refused, transaction.alone)
         for held in transaction.held:
             self._burial.bury(held, "refused", refusal.message, lambda record: id(record) in culprits)
-        return before != ([record for held in transaction.held for record in held.records], transaction.alone)
+        after = [record for held in transaction.held for record in held.records], transaction.alone
+        return packed or before != after
 
     def _count(self, taken: list[Held], seconds: float, how: str) -> None:
         written: dict[str, list[int]] = {}
         for held in taken:
             for reason, n in held.dead.items():
                 self._stream_metrics(held.stream).dead_letters.add(reason, n)
+            for part in held.parts:
+                cell = written.setdefault(part.topic, [0, 0])
+                cell[0] += len(part.items)
+                cell[1] += sum([len(value) for _, value in part.items])
             for record in held.records:
                 cell = written.setdefault(record.topic, [0, 0])
                 cell[0] += 1

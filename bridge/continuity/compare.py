@@ -100,21 +100,21 @@ def compare(
 
 
 def standing(board: Board, changes: Iterable[Change]) -> list[tuple[bytes, bytes]]:
-    """The ids and bytes of those changes whose odds nobody has told since they were found.
+    """The ids and bytes of those changes whose odds nobody has told since they were found; each odd once.
 
     What is published of a snapshot gets an order above all others. So this is asked last, and nothing may come between
     it and the publishing: else it would hide an entry that came meanwhile.
     """
-    found = []
+    found: dict[bytes, bytes] = {}
     for key, value, seen in changes:
         told = board.told(key)
         if (told.order if told is not None else None) != seen:
             continue
         if value is not None:
-            found.append((key, value))
+            found[key] = value
         elif (known := board.get(key)) is not None:
-            found.append((key, known.odd))
-    return found
+            found[key] = known.odd
+    return list(found.items())
 
 
 class _Comparison:

@@ -4,12 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from aiokafka.producer.message_accumulator import BatchBuilder
-
-from bridge.kafka.partitioner import partition_for
-from bridge.kafka.producer import BATCH_BYTES, empty_batch
+from bridge.kafka.partitioner import Spots, spots_of
+from bridge.kafka.producer import BATCH_BYTES, Builder, empty_batch
 from bridge.kafka.topics import Existing
-from bridge.records import Record
+from bridge.records import Part, Record
 
 _BATCH_OVERHEAD = 61 + 21  # a batch's header, and what a record may add to its key, value and headers
 
@@ -17,17 +15,17 @@ _BATCH_OVERHEAD = 61 + 21  # a batch's header, and what a record may add to its 
 class Builders(Protocol):
     """Makes an empty batch."""
 
-    def batch(self, limit: int) -> BatchBuilder:
+    def batch(self, limit: int) -> Builder:
         """An empty batch that takes at most `limit` bytes."""
 
 
 @dataclass(slots=True, eq=False)
 class Batch:
-    """A batch on its way, with the records in it, for the search when it is refused."""
+    """A batch on its way, with the records in it that were told apart, for the search when it is refused."""
 
     topic: str
     partition: int
-    builder: BatchBuilder
+    builder: Builder
     records: list[Record] = field(default_factory=list)
     most: int = 0
     """How many records it may hold; 0 is no bound but its size."""
@@ -37,7 +35,7 @@ class Batch:
 class _Lane:
     """A topic's open batches."""
 
-    partitions: int
+    spots: Spots
     limit: int
     open: list[Batch | None]
 
@@ -55,14 +53,33 @@ class Packer:
         self._producer = producer
         self._alone = alone
         self._lanes: dict[str, _Lane] = {
-            name: _Lane(topic.partitions, min(BATCH_BYTES, topic.max_message_bytes), [None] * topic.partitions)
+            name: _Lane(
+                spots_of(topic.partitions), min(BATCH_BYTES, topic.max_message_bytes), [None] * topic.partitions
+            )
             for name, topic in topics.items()
         }
+
+    def pack_part(self, part: Part, timestamp_ms: int) -> list[Batch]:
+        """Add an entry's records to their batches. Returns the batches that are full with what came before."""
+        topic, headers, items = part
+        lane = self._lanes[topic]
+        batches, spots, full = lane.open, lane.spots, []
+        for key, value in items:
+            partition = spots.get(key)
+            if partition is None:
+                partition = spots.find(key)
+            batch = batches[partition]
+            if batch is None or batch.most or not batch.builder.add(key, value, timestamp_ms, headers):
+                if batch is not None:
+                    full.append(batch)
+                batch = batches[partition] = Batch(topic, partition, self._producer.batch(lane.limit))
+                batch.builder.add(key, value, timestamp_ms, headers)
+        return full
 
     def pack(self, record: Record, timestamp_ms: int) -> Batch | None:
         """Add a record to its batch. Returns a batch that is full with what came before, or None."""
         lane = self._lanes[record.topic]
-        return self._add(lane, record, partition_for(record.key, lane.partitions), timestamp_ms)
+        return self._add(lane, record, lane.spots.find(record.key), timestamp_ms)
 
     def pack_at(self, record: Record, partition: int, timestamp_ms: int) -> Batch | None:
         """Like `pack`, for a record whose partition is given."""
@@ -87,8 +104,7 @@ class Packer:
 
     def _append(self, batch: Batch, record: Record, timestamp_ms: int) -> bool:
         value = None if record.is_tombstone else record.value
-        added = batch.builder.append(key=record.key, value=value, timestamp=timestamp_ms, headers=record.headers)
-        if added is None:
+        if not batch.builder.add(record.key, value, timestamp_ms, record.headers):
             return False
         batch.records.append(record)
         return True
@@ -110,5 +126,5 @@ def fits(compression: str | None, record: Record, limit: int) -> bool:
     if compression is None:
         return False
     trial = empty_batch(limit, compression, transactional=True)
-    trial.append(key=record.key, value=record.value, timestamp=0, headers=record.headers)
+    trial.add(record.key, record.value, 0, record.headers)
     return len(trial._build()) <= limit  # noqa: SLF001 -- a batch that was built can't be sent, only measured

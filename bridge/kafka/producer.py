@@ -26,6 +26,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from bridge.errors import KafkaFailure
 from bridge.kafka import InvalidRecordError
 from bridge.kafka.refusals import AUTHORIZATION, failure, principal
+from bridge.records import Headers
 
 BATCH_BYTES: Final = 256 * 1024
 """The size of a full batch. aiokafka keeps one request in flight a broker, so its own 16 KiB are too small."""
@@ -38,10 +39,21 @@ RECORD_FAULTS: Final = (MessageSizeTooLargeError, RecordListTooLargeError, Inval
 _NOT_IDEMPOTENT: Final = (ClusterAuthorizationFailedError, UnsupportedVersionError, IncompatibleBrokerVersion)
 
 
-def empty_batch(limit: int, compression: str | None, *, transactional: bool) -> BatchBuilder:
+class Builder(BatchBuilder):  # type: ignore[misc]
+    """aiokafka's builder of a batch, without what its `append` does for each record and the bridge doesn't need."""
+
+    def add(self, key: bytes, value: bytes | None, timestamp_ms: int, headers: Headers) -> bool:
+        """Add a record; False when it doesn't fit any more. An empty batch takes any."""
+        if self._builder.append(self._relative_offset, timestamp_ms, key, value, headers) is None:
+            return False
+        self._relative_offset += 1
+        return True
+
+
+def empty_batch(limit: int, compression: str | None, *, transactional: bool) -> Builder:
     """An empty batch; `create_batch` of aiokafka knows but one limit for all topics."""
     codec = AIOKafkaProducer._COMPRESSORS[compression][1] if compression else 0  # noqa: SLF001
-    return BatchBuilder(limit, codec, is_transactional=transactional)
+    return Builder(limit, codec, is_transactional=transactional)
 
 
 class Producer:
@@ -117,7 +129,7 @@ class Producer:
         error: BaseException | None = waiter.exception()
         return error if isinstance(error, AUTHORIZATION) else None
 
-    def batch(self, limit: int) -> BatchBuilder:
+    def batch(self, limit: int) -> Builder:
         """An empty batch that takes at most `limit` bytes before compression, but always one record."""
         return empty_batch(limit, self._compression, transactional=self.transactional)
 
@@ -126,7 +138,7 @@ class Producer:
         if self.transactional:
             await self._inner.begin_transaction()
 
-    async def send(self, batch: BatchBuilder, topic: str, partition: int) -> "asyncio.Future[Any]":
+    async def send(self, batch: Builder, topic: str, partition: int) -> "asyncio.Future[Any]":
         """Queue a batch; waits while one is queued for that partition. The future is its delivery."""
         batch.close()
         delivery: asyncio.Future[Any] = await self._inner.send_batch(batch, topic, partition=partition)

@@ -104,13 +104,14 @@ class Writer:
             raise producer.failure(error, "writing") from error
 
     async def _send_entries(self, producer: Producer, packer: Packer, transaction: Round, sent: Sent) -> None:
-        pack = packer.pack
         for held in transaction.held:
-            received_ms = held.received_ms
-            for record in held.records:
-                full = pack(record, received_ms)
-                if full is not None:
+            for part in held.parts:
+                for full in packer.pack_part(part, held.received_ms):
                     await _ship(producer, full, sent)
+            for record in held.records:
+                one = packer.pack(record, held.received_ms)
+                if one is not None:
+                    await _ship(producer, one, sent)
 
     async def _send_tail(self, producer: Producer, packer: Packer, transaction: Round, sent: Sent) -> None:
         now_ms = int(time.time() * 1000)
@@ -164,7 +165,7 @@ def _raise_refusals(sent: Sent) -> None:
     if refused:
         batch, error = refused[0]
         raise RecordsRefused(
-            f"{batch.topic}-{batch.partition} refused {len(batch.records)} records: {type(error).__name__}",
+            f"{batch.topic}-{batch.partition} refused {batch.builder.record_count()} records: {type(error).__name__}",
             [batch for batch, _ in refused],
         )
 

@@ -92,8 +92,17 @@ class Reconciler:
         except TimeoutError:
             pass
 
+    async def _rest(self, seconds: float, debts: int) -> bool:
+        """Wait, or until there is another reason to compare than there was; false if there is."""
+        end = time.monotonic() + seconds
+        while self._publisher.debts == debts and (left := end - time.monotonic()) > 0:
+            self._news.clear()
+            await self._wait(left)
+        return self._publisher.debts == debts
+
     async def _guarded(self, work: Callable[[], "asyncio.Future[None] | object"]) -> None:
-        """Do it, and after a failure wait as long as that asks for."""
+        """Do it, and after a failure wait as long as that asks for, or until there is another reason to compare."""
+        debts = self._publisher.debts
         try:
             await work()  # type: ignore[misc]
             self._backoff.stable()
@@ -104,13 +113,13 @@ class Reconciler:
         except UpstreamError as error:
             delay = refused_delay() if isinstance(error, Refused) else self._backoff.failed(error.retry_after or 0.0)
             self._failed("rate-limited" if isinstance(error, RateLimited) else error.reason, str(error))
-            await asyncio.sleep(delay)
+            await self._rest(delay, debts)
         except Exception as error:
             self._metrics.crashes += 1
             if not self._told:
                 log.exception("comparing with upstream's snapshot crashed", stream=self._publisher.name)
             self._failed("crashed", hidden(f"{type(error).__name__}: {error}"))
-            await asyncio.sleep(self._backoff.failed())
+            await self._rest(self._backoff.failed(), debts)
 
     def _failed(self, reason: str, why: str) -> None:
         self._metrics.snapshot_failures.add(reason)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bridge.config.topics import NAMES, Topics
 from bridge.entries import EntryId
 from bridge.kafka.plan import event_topics
-from bridge.records import Explode, Record, dead_letter, order, order_text, unknown_topic
+from bridge.records import Explode, Held, Record, dead_letter, order, order_text, unknown_topic
 
 LEGAL = re.compile(r"[a-zA-Z0-9._-]{1,249}")
 TOPICS = Topics("opticodds.", *("opticodds." + name.replace("_", "-") for name in NAMES))
@@ -113,14 +113,35 @@ def test_no_entry_id_is_invented() -> None:
     assert headers["order"] == b"5-1-7"
 
 
-@given(st.lists(st.tuples(st.binary(max_size=8), st.binary(max_size=40)), max_size=20))
-def test_one_record_an_item_in_order_and_verbatim(items: list[tuple[bytes, bytes]]) -> None:
+@given(st.lists(st.tuples(st.binary(max_size=8), st.binary(max_size=40)), max_size=20), st.sampled_from(["odds", "?"]))
+def test_one_record_an_item_in_order_and_verbatim(items: list[tuple[bytes, bytes]], event: str) -> None:
     made = explode()
-    headers = made.headers("odds", EntryId(5, 1), "5-1-0")
-    records = made.records("odds", items, headers)
-    assert [record.value for record in records] == [value for _, value in items]
-    assert [record.key for record in records] == [key or b"nba" for key, _ in items]
-    assert all(record.topic == "opticodds.odds" and record.headers is headers for record in records)
+    headers = made.headers(event, EntryId(5, 1), "5-1-0")
+    held = Held("nba", event, EntryId(5, 1), 0, [], 1, headers, parts=[made.part(event, items, headers)])
+    assert len(held) == len(items)
+    held.single_out()
+    assert len(held) == len(held.records) == len(items)
+    assert [record.value for record in held.records] == [value for _, value in items]
+    assert [record.key for record in held.records] == [key if event == "odds" else b"nba" for key, _ in items]
+    topic = {"odds": "opticodds.odds", "?": "opticodds.event._"}[event]
+    assert all(record.topic == topic and record.headers is headers for record in held.records)
+
+
+@given(st.lists(st.tuples(st.binary(max_size=8), st.sampled_from([b"{}", b'{"id":"a"}'])), max_size=20), st.booleans())
+def test_a_state_wraps_the_odd_as_it_came(items: list[tuple[bytes, bytes]], locked: bool) -> None:
+    made = Explode(stream="nba", topics=KNOWN, unknown_prefix="?", odds_format="DECIMAL", state_topic="states")
+    topic, headers, states = made.states(items, made.headers("odds", None, "5-1-7"), "5-1-7", locked=locked)
+    assert (topic, dict(headers)) == ("states", {"event": b"odds", "origin": b"stream", "odds_format": b"DECIMAL"})
+    assert [key for key, _ in states] == [key for key, _ in items]
+    for (_, odd), (_, state) in zip(items, states, strict=True):
+        assert json.loads(state) == {
+            "v": 1,
+            "stream": "nba",
+            "order": "5-1-7",
+            "locked": locked,
+            "odd": json.loads(odd),
+        }
+        assert state.endswith(b'"odd":' + odd + b"}")
 
 
 # --- dead letters -------------------------------------------------------------------------------------------------

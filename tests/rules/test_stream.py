@@ -175,14 +175,14 @@ async def test_the_same_trouble_is_told_once_and_its_end_too(play: Play) -> None
 
 async def test_a_crash_is_told_once_counted_and_started_again(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
     scene = Scene(monkeypatch, [[entries(1, 1)]] * 3 + [[entries(2, 2)]], position=Position(), limit=10**9)
-    records = scene.explode.records
+    part = scene.explode.part
 
     def broken(event: str, items: list[tuple[bytes, bytes]], headers: Headers) -> object:
         if dict(headers)["entry_id"] == f"{NOW + 1}-0".encode():
             raise ZeroDivisionError("nobody foresaw this")
-        return records(event, items, headers)
+        return part(event, items, headers)
 
-    monkeypatch.setattr(scene.explode, "records", broken)
+    monkeypatch.setattr(scene.explode, "part", broken)
     async with playing(scene):
         await scene.over.wait()
     assert scene.metrics.crashes == 3

@@ -153,7 +153,10 @@ class Scene:
     @property
     def held(self) -> list[Held]:
         """The entries; what the stream says of itself is in `said`."""
-        return [held for held in self.buffer.first(10**9) if held.event]
+        found = [held for held in self.buffer.first(10**9) if held.event]
+        for held in found:
+            held.single_out()
+        return found
 
     @property
     def said(self) -> list[dict[str, Any]]:
