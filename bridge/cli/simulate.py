@@ -62,6 +62,14 @@ def simulate(
     connect_limit: Annotated[int, typer.Option(help="Stream connects in 15 s before 429; 0 is no limit.")] = 250,
     retry_after: Annotated[int | None, typer.Option(help="Retry-After on that 429, in seconds.")] = None,
     rest_limit: Annotated[int, typer.Option(help="REST requests in 15 s before 429; 0 is no limit.", min=0)] = 2_500,
+    keep: Annotated[
+        int | None,
+        typer.Option(
+            help="MiB of entries that each channel keeps; what is older is forgotten. Without it the log is complete "
+            "and grows for ever.",
+            min=1,
+        ),
+    ] = None,
     fixtures: Annotated[int, typer.Option(help="Fixtures on the board for each league.", min=1)] = 6,
 ) -> None:
     r"""Serve an OpticOdds to develop against: odds, results and copilot streams and REST, with faults on demand.
@@ -93,6 +101,8 @@ def simulate(
         rest_limit=rest_limit,
         fixtures=fixtures,
     )
+    if keep is not None:
+        options.retain_bytes, options.complete = keep * 2**20, False
     try:
         asyncio.run(_serve(options))
     except OSError as error:

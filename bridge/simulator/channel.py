@@ -49,7 +49,11 @@ class Channel:
     def __init__(self, scope: Scope, source: Source, options: SimulatorOptions, faults: Faults) -> None:
         self.id = scope.channel_id()
         self.scope = scope
-        self.log = Log(wire_shift=_WIRE_SHIFT_MS if scope.feed == "copilot" else 0, retain=options.retain_bytes)
+        self.log = Log(
+            wire_shift=_WIRE_SHIFT_MS if scope.feed == "copilot" else 0,
+            retain=options.retain_bytes,
+            complete=options.complete,
+        )
         self.readers: set[Reader] = set()
         self.connects = 0
         self.paused = False

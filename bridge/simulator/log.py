@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from bridge.simulator.body import Body
 
+_FORGOTTEN = Body("", b"", None, (), b"")
 _NEAR = 5_000  # entries that may stand around an id's place when ids come out of order
 
 
@@ -27,9 +28,10 @@ class Log:
     Args:
         wire_shift: Milliseconds that the wire id is behind the entry id (not 0 in the copilot feed).
         retain: Bytes of bodies to keep.
+        complete: Whether what an entry held is still told, as hashes, when its body is gone.
     """
 
-    def __init__(self, *, wire_shift: int = 0, retain: int) -> None:
+    def __init__(self, *, wire_shift: int = 0, retain: int, complete: bool = True) -> None:
         self.ms = array("q")
         self.seq = array("q")
         self.at = array("d")
@@ -41,8 +43,11 @@ class Log:
         """1 at each ordinal that some connection was sent whole; may end before the log does."""
         self.oldest = 0
         """The first ordinal whose body is still there."""
+        self.first = 0
+        """The first ordinal of which anything but ids and times is known."""
         self._wire_shift = wire_shift
         self._retain = retain
+        self._complete = complete
         self._held = 0
 
     def __len__(self) -> int:
@@ -75,8 +80,10 @@ class Log:
             body = self.bodies[self.oldest]
             if not body.shared:
                 self._held -= body.size
-                self.bodies[self.oldest] = body.strip()
+                self.bodies[self.oldest] = body.strip() if self._complete else _FORGOTTEN
             self.oldest += 1
+        if not self._complete:
+            self.first = self.oldest
 
     def entry_id(self, n: int) -> str | None:
         """The id in the body."""

@@ -41,6 +41,8 @@ class SimulatorOptions:
     """How far back `replay="window"` reaches, in seconds."""
     retain_bytes: int = 256 * 2**20
     """Bodies that each channel keeps for replay and slow readers; older ones stay in the log as hashes."""
+    complete: bool = True
+    """Whether older ones stay in the log at all: it then grows for ever, by about 100 bytes an odd."""
 
     ping_s: float = 5.0
     retry_ms: int = 5_000

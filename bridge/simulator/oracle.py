@@ -121,7 +121,7 @@ async def _ndjson(channel: Channel, after: int, *, compact: bool) -> AsyncIterat
 def _rows(channel: Channel, after: int, *, compact: bool) -> Iterator[dict[str, object]]:
     log = channel.log
     numbers: dict[int, int] = {}
-    for n in range(max(0, after + 1), len(log)):
+    for n in range(max(log.first, after + 1), len(log)):
         body = log.bodies[n]
         row: dict[str, object] = {
             "ordinal": n,

@@ -84,6 +84,14 @@ def test_the_configuration_fits_the_containers(profile: str, name: str) -> None:
     assert warnings(settings) == []
 
 
+def test_the_simulator_has_the_memory_for_what_it_keeps() -> None:
+    simulator, bridge = services("demo")["simulator"], services("demo")["bridge-demo"]
+    channels = len(load(config_of(bridge), environ=bridge["environment"]).streams)
+    keep = int(simulator["command"][simulator["command"].index("--keep") + 1])
+    # Beside the bytes of an entry stand its ids and hashes, less than as much again; the rest is the boards and Python.
+    assert int(simulator["mem_limit"].removesuffix("m")) > 2 * channels * keep + 256
+
+
 def test_the_key_is_looked_for_where_git_does_not_see_it() -> None:
     (bridge,) = [service for name, service in services("live").items() if name == "bridge"]
     file = ROOT / bridge["env_file"]

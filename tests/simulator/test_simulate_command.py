@@ -10,6 +10,8 @@ import pytest
 
 from bridge.config import load, read_key
 from bridge.simulator import SimulatorControl
+from bridge.simulator.control import Logged
+from tests.support.waiting import until
 
 COMMAND = (sys.executable, "-c", "import sys; from bridge.cli import main; sys.exit(main())", "simulate")
 
@@ -59,6 +61,24 @@ async def test_what_it_prints_is_a_configuration_that_works(tmp_path: Path) -> N
             params = [("sportsbook", book) for book in stream.sportsbook or []]
             async with session.get(f"{base_url}/stream/odds/{stream.sport}", params=params) as response:
                 assert response.status == 200
+
+
+async def test_with_keep_what_is_older_leaves_the_log() -> None:
+    async with simulating("--listen", "127.0.0.1:0", "--rate", "4000", "--keep", "1") as (_process, out):
+        base_url = ""
+        while not base_url:
+            _, _, base_url = (await out.readline()).decode().strip().partition("BASE_URL=")
+        async with aiohttp.ClientSession(headers={"X-Api-Key": "demo-key"}) as session, SimulatorControl(base_url) as c:
+            async with session.get(f"{base_url}/stream/odds/basketball", params={"sportsbook": "Pinnacle"}) as response:
+                assert response.status == 200
+            [channel] = await c.channels()
+
+            async def kept() -> list[Logged]:
+                return await c.log(channel["id"])
+
+            log = await until(kept, lambda rows: rows[0].ordinal > 100, within=60, what="something was forgotten")
+            assert [row.ordinal for row in log] == list(range(log[0].ordinal, log[0].ordinal + len(log)))
+            assert all(row.odds for row in log), "what is told is told whole"
 
 
 @pytest.mark.parametrize(
