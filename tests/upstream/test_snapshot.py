@@ -28,7 +28,7 @@ from tests.upstream.asking import (
     taken,
 )
 from tests.upstream.conftest import Simulate
-from tests.upstream.wire import Upstream
+from tests.upstream.wire import Upstream, Wire
 
 # -- which fixtures there are -----------------------------------------------------------------------------------------
 
@@ -286,14 +286,19 @@ async def test_what_vouches(upstream: Upstream, data: bytes, vouched: dict[str, 
 async def test_a_board_that_came_in_pages_would_be_read_whole(upstream: Upstream) -> None:
     pages = [b'{"data":[{"id":"A","odds":[{"id":"a"}]}],"has_more":true}', b'{"data":[{"id":"A","odds":[{"id":"b"}]}]}']
 
-    async def answer(wire: Any) -> None:
+    came = list[float]()
+
+    async def answer(wire: Wire) -> None:
         body = pages.pop(0)
+        came.append(time.time())
+        await asyncio.sleep(0.05)  # the pages are that far apart
         await wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
 
     upstream.answer = answer
     async with Rest(upstream.url, lambda: "demo-key") as rest:
         [found] = await taken(Snapshot(rest, stream()), ["A"])
     assert {row.id: len(odds) for row, odds in found.fixtures} == {"A": 2}
+    assert found.sent_ms <= came[0] * 1000, "the older page decides"
 
 
 async def test_a_half_missing_board_and_a_stale_one_come_as_they_are(simulate: Simulate) -> None:
