@@ -141,4 +141,32 @@ WRONG = [
         "",
         (RULES + "test_stream.py",),
     ),
+    Wrong(
+        "a snapshot overwrites what the stream has just told",
+        "continuity/compare.py",
+        "        if told.live_ms < self._sent_ms - LIVE_MARGIN_MS:\n            return True\n",
+        "        if told:\n            return True\n",
+        (RULES + "test_compare.py", RULES + "test_compare_properties.py"),
+    ),
+    Wrong(
+        "an entry that overtakes a snapshot's change is hidden by it",
+        "continuity/compare.py",
+        "        if (told.order if told is not None else None) != seen:\n            continue\n",
+        "",
+        (RULES + "test_compare.py", RULES + "test_compare_properties.py"),
+    ),
+    Wrong(
+        "what isn't offered any more stays open",
+        "continuity/compare.py",
+        "        comparison.missing()\n",
+        "",
+        (RULES + "test_compare.py", RULES + "test_compare_properties.py"),
+    ),
+    Wrong(
+        "a board that is gone from one answer is locked at once",
+        "continuity/halves.py",
+        "        return 2 * len(self.locked) > self.open\n",
+        "        return False\n",
+        (RULES + "test_halves.py",),
+    ),
 ]
