@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from bridge.cli.exits import Exit
+from bridge.health import ShardState, State
 from tests.packaging.files import ROOT
 
 
@@ -15,6 +17,22 @@ def test_the_first_page_leads_to_every_page() -> None:
     first = (ROOT / "docs/README.md").read_text()
     pages = {path.name for path in (ROOT / "docs").glob("*.md")} - {"README.md"}
     assert set(re.findall(r"\]\((\w[\w-]*\.md)\)", first)) == pages
+
+
+def test_operations_tells_every_state_and_exit_code() -> None:
+    page = (ROOT / "docs/operations.md").read_text()
+
+    def firsts(title: str) -> list[str]:
+        """The first cells of a section's first table, taken apart where one has several."""
+        section = page.partition(f"## {title}\n")[2].partition("\n## ")[0]
+        table = re.search(r"(?:^\|.*\n)+", section, re.MULTILINE)
+        assert table is not None, title
+        _, _, *rows = table[0].splitlines()
+        return [word.strip("` ") for row in rows for word in row.split(" | ")[0].removeprefix("| ").split(",")]
+
+    assert firsts("States of a stream") == [state.value for state in State]
+    assert firsts("States of a shard") == [state.value for state in ShardState]
+    assert set(firsts("Exit codes")) - {"137"} == {str(int(code)) for code in Exit}  # 137 is the kernel's
 
 
 @pytest.mark.parametrize(
