@@ -7,12 +7,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 import bridge
 import bridge.logs
 from bridge.demo.jars import fetch_jars
 from bridge.demo.kafka import EmbeddedKafka
 from bridge.errors import DemoUnavailable
+
+# A machine that has other things to do may stand still in the middle of an example: none has a time limit.
+settings.register_profile("oddsbridge", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("oddsbridge")
 
 
 def pytest_configure() -> None:

@@ -2,5 +2,8 @@
 
 from hypothesis import Phase, settings
 
-settings.register_profile("mutants", phases=(Phase.explicit, Phase.generate), database=None)
-settings.load_profile("mutants")
+
+def pytest_sessionstart() -> None:
+    """Add to the profile that tests/conftest.py has loaded by now."""
+    settings.register_profile("mutants", phases=(Phase.explicit, Phase.generate), database=None)
+    settings.load_profile("mutants")

@@ -6,7 +6,7 @@ from functools import partial
 from math import log2
 
 from aiokafka.producer.message_accumulator import BatchBuilder
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.burial import Burial, halve
@@ -56,7 +56,6 @@ def batches(one: Held, of: dict[str, Existing], alone: dict[int, int]) -> list[B
 # --- by halves ----------------------------------------------------------------------------------------------------
 
 
-@settings(deadline=None)
 @given(
     count=st.integers(1, 150),
     culprits=st.sets(st.integers(0, 149), min_size=1, max_size=12),

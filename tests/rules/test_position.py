@@ -234,7 +234,7 @@ def restarts(upstream: Upstream, cuts: Sequence[int], *, by: str) -> list[Named]
     return published
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     seed=st.integers(0, 2**32),
     gap=st.sampled_from([1, 20, 10**5, 10**7]),

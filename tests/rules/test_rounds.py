@@ -209,7 +209,7 @@ def log_of(first: int, entries: int) -> Log:
     return [EntryId(first + n // 3, n % 3) for n in range(entries)]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.lists(st.sampled_from([OK, LOST, UNSENT, OVERTAKEN]), max_size=12),
     st.lists(st.integers(0, 25), min_size=1, max_size=3),

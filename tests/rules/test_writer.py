@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from bridge.errors import CommitUnknown, KafkaFailure, RecordsRefused, Unpublishable
 from bridge.kafka.partitioner import partition_for
-from bridge.kafka.producer import Producer, empty_batch
+from bridge.kafka.producer import Builder, Producer, empty_batch
 from bridge.kafka.refusals import failure
 from bridge.kafka.topics import Existing
 from bridge.kafka.writer import Round, Writer
