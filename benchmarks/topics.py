@@ -1,0 +1,81 @@
+"""The topics of a round: made, watched until nothing more arrives, removed."""
+
+import time
+
+from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
+
+DATA = ("odds", "locked-odds")
+PARTITIONS = 12
+
+_QUIET_S = 1.5
+_EVERY_S = 0.01
+
+
+class Topics:
+    """Makes, watches and removes topics.
+
+    Args:
+        servers: Kafka's address.
+    """
+
+    def __init__(self, servers: str) -> None:
+        self._admin = AdminClient({"bootstrap.servers": servers, "log_level": 0})
+
+    def make(self, prefix: str) -> None:
+        """The two data topics, as each contestant gets them."""
+        made = self._admin.create_topics([NewTopic(prefix + name, PARTITIONS, 1) for name in DATA])
+        for future in made.values():
+            future.result(30)
+        until = time.monotonic() + 30
+        while not self._led(prefix):  # they are made before every partition has its leader
+            if time.monotonic() > until:
+                raise TimeoutError(f"the topics of {prefix} have no leaders")
+            time.sleep(0.05)
+
+    def _led(self, prefix: str) -> bool:
+        known = self._admin.list_topics(timeout=30).topics
+        found = [part for name in DATA if prefix + name in known for part in known[prefix + name].partitions.values()]
+        if len(found) < len(DATA) * PARTITIONS or any(part.leader < 0 for part in found):
+            return False  # asking for offsets now would wait for half a minute
+        try:
+            self.stable(prefix)
+        except KafkaException:
+            return False
+        return True
+
+    def remove(self, prefix: str) -> None:
+        """All topics with a prefix."""
+        names = [name for name in self._admin.list_topics(timeout=30).topics if name.startswith(prefix)]
+        for future in self._admin.delete_topics(names).values() if names else ():
+            future.result(30)
+
+    def stable(self, prefix: str) -> int:
+        """The sum of the ends of the data topics, as a `read_committed` reader sees them."""
+        wanted = {
+            TopicPartition(prefix + name, partition): OffsetSpec.latest()
+            for name in DATA
+            for partition in range(PARTITIONS)
+        }
+        found = self._admin.list_offsets(wanted, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=30)
+        return sum(future.result(30).offset for future in found.values())
+
+    def quiet(self, prefix: str, *, at_least: int = 0, within: float = 60.0) -> float:
+        """Wait until nothing has become visible for a while; returns when the last did, in seconds of the epoch.
+
+        Args:
+            prefix: Of the topics.
+            at_least: Offsets that have to be there before it can be over.
+            within: Seconds after which it is over in any case: what is missing then will be counted as missing.
+        """
+        changed = time.time()
+        until = changed + within
+        last = self.stable(prefix)
+        while (now := time.time()) < until:
+            if now - changed > _QUIET_S and last >= at_least:
+                break
+            time.sleep(_EVERY_S)
+            end = self.stable(prefix)
+            if end != last:
+                last, changed = end, time.time()
+        return changed
