@@ -84,7 +84,7 @@ async def test_the_newest_counts_and_what_is_no_time_does_not(upstream: Upstream
 )
 async def test_trouble_is_told(simulate: Simulate, fault: dict[str, Any], kind: type[UpstreamError]) -> None:
     sim = await simulate()
-    async with client(sim, timeout_s=1.0) as rest:
+    async with client(sim, timeout_s=1.0 if "seconds" in fault else 20.0) as rest:
         await sim.control.fault(**fault, path="/sportsbooks/last-polled", times=1)
         with pytest.raises(kind):
             await last_polled(rest, ["NBA"], US_BOOKS)

@@ -66,7 +66,7 @@ async def test_who_was_about_to_ask_when_the_429_came_waits_too(upstream: Upstre
         first = asyncio.create_task(rest.get("/x"))
         await _until(lambda: keys)
         second = asyncio.create_task(rest.get("/x"))
-        await _until(lambda: rest._rate.held_s())
+        await _until(rest._rate.held_s)
         refused.set()
         await asyncio.gather(first, second)
     assert len(limited.at) == 3

@@ -353,11 +353,10 @@ async def test_a_fixture_that_ends_while_it_is_read_about_is_told_with_nothing_o
 
 async def failing(sim: Simulator, kind: type[UpstreamError], **more: Any) -> UpstreamError:
     """Ask for many fixtures, of which one question fails; gives the error."""
-    async with client(sim, **more) as rest:
-        snapshot = Snapshot(rest, stream())
-        active = await snapshot.active()
+    async with client(sim) as rest, client(sim, **more) as asked_of:
+        active = await Snapshot(rest, stream()).active()
         with pytest.raises(kind) as caught:
-            await taken(snapshot, active)
+            await taken(Snapshot(asked_of, stream()), active)
         asked = len(await requests(sim, "/fixtures/odds"))
         # The siblings ended with it: nothing is under way, and nothing more is asked.
         await until(
