@@ -5,7 +5,19 @@ from dataclasses import dataclass
 import msgspec
 
 from bridge.book.fixtures import Fixtures
-from bridge.book.said import OURS, SETTLED, STATUS, VERSION, KafkaRecord, NewerRecord, Stamp, order_of, unwrap
+from bridge.book.said import (
+    KINDS,
+    OTHER,
+    OURS,
+    SETTLED,
+    STATUS,
+    VERSION,
+    KafkaRecord,
+    NewerRecord,
+    Stamp,
+    order_of,
+    unwrap,
+)
 from bridge.book.standing import BridgeEvent, Stream
 from bridge.book.table import Table
 
@@ -61,33 +73,34 @@ class Fold:
         else:
             named, key, value, received_ms = dict(headers or ()), record.key, record.value, record.timestamp
         self.counts.fed += 1
-        if "order" not in named:
-            return self._take_event(named, value, received_ms)
-        signature = (received_ms, *named.values())
-        stamp = self._stamps.get(signature) or self._stamp(named, received_ms, signature)
-        if stamp is None:
-            self.counts.malformed += 1
-            return False
-        if key.__class__ is not bytes or (value.__class__ is not bytes and value is not None):
+        if (key.__class__ is not bytes and key is not None) or (value.__class__ is not bytes and value is not None):
             raise TypeError("the book reads keys and values as bytes: leave the consumer's deserializers out")
-        if value is None:
-            return self._bury(key, stamp)
-        state = stamp.kind
-        if state > SETTLED:
-            return self._take_fixture(key, value, stamp)
-        if value.startswith(OURS):
+        state = KINDS.get(named.get("event"), OTHER)
+        if state <= SETTLED and value is not None and value.startswith(OURS):
             unwrapped = unwrap(key, value, state)
             if unwrapped is None:
                 self.counts.ignored += 1
                 return False
-            state, value = unwrapped
+            state, value, beside = unwrapped
+            named.update(beside)  # in odds-state it is the value that tells order and stream
+        elif "order" not in named:
+            return self._take_event(named, value, received_ms)
+        signature = (received_ms, *named.values())
+        stamp = self._stamps.get(signature) or self._stamp(named, received_ms, signature)
+        if stamp is None or key is None:
+            self.counts.malformed += 1
+            return False
+        if value is None:
+            return self._bury(key, stamp)
+        if state > SETTLED:
+            return self._take_fixture(key, value, stamp, state)
         taken = self.table.put(key, stamp, state, value)
         self.counts.odds += taken
         self.counts.late += not taken
         return taken
 
     def _stamp(self, named: "dict[str, bytes | None]", received_ms: int, signature: tuple[object, ...]) -> Stamp | None:
-        order = order_of(named["order"] or b"")
+        order = order_of(named.get("order") or b"")
         if order is None:
             return None
         stream = self._stream((named.get("stream") or b"").decode(errors="replace"))
@@ -109,8 +122,8 @@ class Fold:
         self.counts.late += not taken
         return taken
 
-    def _take_fixture(self, key: bytes, value: bytes, stamp: Stamp) -> bool:
-        if stamp.kind != STATUS or value.startswith(OURS):  # results and unknown events; dead letters
+    def _take_fixture(self, key: bytes, value: bytes, stamp: Stamp, kind: int) -> bool:
+        if kind != STATUS or value.startswith(OURS):  # results and unknown events; dead letters
             self.counts.ignored += 1
             return False
         try:

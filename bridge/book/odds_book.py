@@ -115,7 +115,7 @@ class OddsBook:
             before = best.get(outcome)
             if before is not None and (price, before[1].key) <= (before[0], odd.key):
                 continue
-            why = doubt(odd, fields, standings.of(odd, now), self._fold.fixtures.get(fields.fixture_id or ""))
+            why = doubt(odd, fields, standings.of(odd, now), self._fold.fixtures.get(fields.fixture_id or ""), now)
             if not (why and vouched_only):
                 best[outcome] = price, odd, fields, why
         rows = sorted(best.items(), key=lambda row: (row[1][2].is_main is not True, row[0][0]))
@@ -172,7 +172,7 @@ class OddsBook:
         for odd in odds:
             fields = read(odd.value)
             standing = standings.of(odd, now)
-            why = doubt(odd, fields, standing, self._fold.fixtures.get(fields.fixture_id or ""))
+            why = doubt(odd, fields, standing, self._fold.fixtures.get(fields.fixture_id or ""), now)
             yield quote(odd, fields, standing, why, now)
 
 

@@ -84,7 +84,7 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return msgspec.json.decode(self.value, type=dict[str, Any])
 
 
-def doubt(odd: Odd, fields: Fields, standing: Standing, fixture: Fixture | None) -> str:
+def doubt(odd: Odd, fields: Fields, standing: Standing, fixture: Fixture | None, now_ms: float) -> str:
     """Why the price of an odd can't be vouched for; "" if it can."""
     received = odd.stamp.received_ms
     if standing.state == "gapped":
@@ -94,7 +94,7 @@ def doubt(odd: Odd, fields: Fields, standing: Standing, fixture: Fixture | None)
         return standing.why
     if fixture is not None and fixture.over:
         return f"the fixture is {fixture.status}"
-    return odd.stamp.stream.doubts_book(fields.book, received)
+    return odd.stamp.stream.doubts_book(fields.book, received, now_ms)
 
 
 def quote(odd: Odd, fields: Fields, standing: Standing, why: str, now_ms: float) -> Quote:

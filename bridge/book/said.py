@@ -51,15 +51,13 @@ class NewerRecord(ValueError):
 class Stamp:
     """What the records of one entry share. They share the object, too: it is kept once for all of them."""
 
-    __slots__ = ("copilot", "kind", "odds_format", "order", "origin", "received_ms", "stream")
+    __slots__ = ("copilot", "odds_format", "order", "origin", "received_ms", "stream")
 
     def __init__(self, named: "dict[str, bytes | None]", order: Order, stream: Stream, received_ms: int) -> None:
-        event = named.get("event")
         self.order = order
         self.stream = stream
         self.received_ms = received_ms
-        self.kind = KINDS.get(event, OTHER)
-        self.copilot = (event or b"").startswith(b"copilot-")
+        self.copilot = (named.get("event") or b"").startswith(b"copilot-")
         self.origin = (named.get("origin") or b"").decode(errors="replace")
         self.odds_format = (named.get("odds_format") or b"AMERICAN").decode(errors="replace")  # upstream's default
 
@@ -96,8 +94,12 @@ OURS = b'{"v":'
 VERSION = 1
 
 
-def unwrap(key: bytes, value: bytes, kind: int) -> tuple[int, bytes] | None:
-    """The state and the odd's own bytes in a value that begins with `v`; None if it is neither (a dead letter).
+def unwrap(key: bytes | None, value: bytes, kind: int) -> tuple[int, bytes, dict[str, bytes]] | None:
+    """What is in a value that begins with `v`, of an event that is about odds.
+
+    Returns:
+        The state, the odd's own bytes, and what the value says in place of headers; None if it isn't an odd at all,
+        but a dead letter.
 
     Raises:
         NewerRecord: It is of `odds-state`, in a version that this reader doesn't know.
@@ -105,15 +107,16 @@ def unwrap(key: bytes, value: bytes, kind: int) -> tuple[int, bytes] | None:
     try:
         found = _wrapped(value)
     except (ValueError, RecursionError):
-        return (kind, value) if _is_odd(key, value) else None
+        return (kind, value, {}) if _is_odd(key, value) else None
     if found.v != VERSION:
         raise NewerRecord(f"a record of odds-state has version {found.v}; this oddsbridge reads version {VERSION}")
-    if kind == SETTLED:
-        return kind, bytes(found.odd)
-    return LOCKED if found.locked else OPEN, bytes(found.odd)
+    beside = {"stream": found.stream.encode(), "order": found.order.encode()}
+    if kind != SETTLED:
+        kind = LOCKED if found.locked else OPEN
+    return kind, bytes(found.odd), beside
 
 
-def _is_odd(key: bytes, value: bytes) -> bool:
+def _is_odd(key: bytes | None, value: bytes) -> bool:
     try:
         return _named(value).id.encode() == key
     except (ValueError, RecursionError):

@@ -35,6 +35,13 @@ class Standing:
     doubt_before_ms: int | None
 
 
+PROOF_MS = 10_000
+"""How long it may take to tell, after a reconnect, that the replay was complete: a `gap` comes within 8 s, or none."""
+
+SUSPECT_MS = 3_600_000
+"""How long half a snapshot makes a sportsbook suspect: by then an audit has compared it again."""
+
+
 class BridgeEvent(msgspec.Struct, gc=False):
     """The value of a record of `bridge-events`; those who don't need a field don't have it."""
 
@@ -51,8 +58,8 @@ class BridgeEvent(msgspec.Struct, gc=False):
     sportsbook: str | None = None
     seconds: float | None = None
     silent: bool | None = None
-    reconciled: bool | int | None = None
-    """In `alive`: whether the stream's topics equal upstream. In `reconciled` there is no such field."""
+    reconciled: bool | None = None
+    """In `alive`: whether the stream's topics equal upstream's offer."""
 
 
 class Stream:
@@ -64,6 +71,7 @@ class Stream:
         "_connection_why",
         "_doubt_ms",
         "_doubt_why",
+        "_proof_ms",
         "_seen",
         "_silent_books",
         "_suspects",
@@ -81,6 +89,7 @@ class Stream:
         self._connection_why = ""
         self._doubt_ms: int | None = None
         self._doubt_why = ""
+        self._proof_ms = 0  # an `alive` from then on knows how the replay came out
         self._told = False  # by `gap` or `unreconciled`: then only `reconciled` ends the doubt
         self._silent_books: set[str] = set()
         self._suspects: dict[str, int] = {}
@@ -114,14 +123,15 @@ class Stream:
         state, why, since = self._state(now_ms, silent_after_ms)
         return Standing(state, why, since, self.heard_ms, self._doubt_ms)
 
-    def doubts_book(self, sportsbook: str, received_ms: int) -> str:
+    def doubts_book(self, sportsbook: str, received_ms: int, now_ms: float) -> str:
         """Why a price of a sportsbook, received at that time, can't be vouched for though the stream can; else ""."""
         if not self._silent_books and not self._suspects:
             return ""
         book = plain(sportsbook)
         if book in self._silent_books:
             return f"upstream itself hears nothing from {sportsbook}"
-        if received_ms <= self._suspects.get(book, -1):
+        suspected_ms = self._suspects.get(book, 0)
+        if received_ms <= suspected_ms and now_ms < suspected_ms + SUSPECT_MS:
             return f"upstream's snapshot lacked more than half of {sportsbook}'s odds, and didn't do so twice"
         return ""
 
@@ -141,8 +151,11 @@ class Stream:
 
     def _take_up(self, event: BridgeEvent) -> None:
         self._connect("up", event.at_ms, "")
-        if event.replay in {"none", "open"}:  # complete only once `alive` or `reconciled` says so
-            self._doubt(event.at_ms, f"{self.name} has come up, and isn't known to be complete yet")
+        if event.replay in {"none", "open"}:
+            # Complete only once that is told. After an earlier gap, too, this is the moment that counts.
+            self._proof_ms = event.at_ms + (PROOF_MS if event.replay == "open" else 0)
+            self._doubt_ms = None
+            self._doubt(event.at_ms, f"{self.name} has just come up, and isn't known to be complete yet")
 
     def _take_gap(self, event: BridgeEvent) -> None:
         at = datetime.fromtimestamp(event.at_ms / 1000, UTC).strftime("%H:%M:%S")
@@ -169,7 +182,7 @@ class Stream:
             self._connect("down", event.at_ms, f"{self.name} is {state or 'down'}")
         if event.reconciled is False:
             self._doubt(event.at_ms, f"{self.name} isn't reconciled")
-        elif event.reconciled and not self._told:
+        elif event.reconciled and not self._told and event.at_ms >= self._proof_ms:
             self._doubt_ms, self._doubt_why = None, ""
 
     def _take_source(self, event: BridgeEvent) -> None:

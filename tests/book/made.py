@@ -98,25 +98,24 @@ def told(
     )
 
 
-def state_of(made: ConsumerRecord, *, v: int = 1) -> ConsumerRecord:
+def state_of(made: ConsumerRecord, *, v: int = 1, all_headers: bool = False) -> ConsumerRecord:
     """The record of `odds-state` that goes with a record of `odds` or `locked-odds`."""
     named = dict(made.headers)
     start = {
         "v": v,
         "stream": named["stream"].decode(),
         "order": named["order"].decode(),
-        "locked": named["event"] in {b"locked-odds", b"copilot-locked-odds"},
+        "locked": named["event"] not in {b"odds", b"copilot-odds"},
     }
     assert made.value is not None
     value = json.dumps(start, separators=(",", ":")).encode()[:-1] + b',"odd":' + made.value + b"}"
-    return record(made.headers, made.key, value, received_ms=made.timestamp)
+    beside = [pair for pair in made.headers if all_headers or pair[0] in {"event", "origin", "odds_format"}]
+    return record(beside, made.key, value, received_ms=made.timestamp)
 
 
 def tombstone(odd_id: str, order: Order, *, stream: str = STREAM, received_ms: int = NOW_MS) -> ConsumerRecord:
     """A tombstone of `odds-state`."""
-    return record(
-        headers("odds", order, stream=stream, odds_format=None), odd_id.encode(), None, received_ms=received_ms
-    )
+    return record(headers("tombstone", order, stream=stream), odd_id.encode(), None, received_ms=received_ms)
 
 
 def event(name: str, *, stream: str = STREAM, at_ms: int = NOW_MS, v: int = 1, **fields: object) -> ConsumerRecord:

@@ -113,7 +113,8 @@ def test_the_logs_and_odds_state_give_the_same_board(story: list[Step], data: st
     last = {step.odd_id: step for step in in_order}
     # Compaction leaves at least the last record of each odd.
     left = [step for step in in_order if last[step.odd_id] is step or data.draw(st.booleans())]
-    states = [state_of(made) for step in left for made in step.records()]
+    full = data.draw(st.booleans())
+    states = [state_of(made, all_headers=full) for step in left for made in step.records()]
     assert board(book(*logs), IDS) == board(book(*states), IDS)
     assert board(book(*logs, *states), IDS) == board(book(*logs), IDS)
 
@@ -226,6 +227,9 @@ DEAD = b'{"v":1,"stream":"nba","reason":"malformed","detail":"","event":"odds","
     [
         (record([], b"nba", b'{"v":1,"entry_id":"5-0"}'), "ignored"),  # a checkpoint
         (record([], None, None), "ignored"),
+        (record(headers("odds", (1, 0, 0)), None, b'{"id":"id"}'), "malformed"),
+        (record([("event", b"odds")], b"id", b'{"v":1,"stream":"","order":"5","locked":false,"odd":{}}'), "malformed"),
+        (record([("event", b"odds")], b"id", b'{"id":"id"}'), "ignored"),
         (record(headers("odds", (1, 0, 0)), b"nba", DEAD), "ignored"),  # a dead letter has its entry's headers
         (record(headers("fixture-status", (1, 0, 0)), b"nba", DEAD), "ignored"),
         (record([("event", b"odds"), ("stream", b"nba")], b"nba", DEAD), "ignored"),

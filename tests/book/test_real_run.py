@@ -8,7 +8,7 @@ from bridge.demo.kafka import EmbeddedKafka
 from bridge.simulator.control import SimulatorControl
 from bridge.simulator.options import SimulatorOptions
 from bridge.simulator.server import Simulator
-from tests.book.made import Clock, alive, record
+from tests.book.made import Clock, alive, board, record
 from tests.support.bridge import Bridge, toml
 from tests.support.reader import Seen, read
 from tests.support.waiting import until
@@ -23,14 +23,16 @@ STREAMS: list[Mapping[str, object]] = [
 def feed(book: OddsBook, seen: list[Seen]) -> None:
     for each in seen:
         headers = [(name, value.encode()) for name, value in each.headers.items()]
-        book.feed(record(headers, each.key.encode(), each.value, topic=each.topic, received_ms=each.timestamp_ms))
+        value = each.value or None  # a tombstone; no record of the bridge's has an empty value
+        book.feed(record(headers, each.key.encode(), value, topic=each.topic, received_ms=each.timestamp_ms))
 
 
 async def test_the_book_of_a_real_run_is_the_fold_of_its_records(
     kafka: EmbeddedKafka, unique: str, tmp_path: Path
 ) -> None:
     async with Simulator(SimulatorOptions(rate=800.0, limit=400)) as simulator:
-        config = toml(simulator.base_url, kafka.bootstrap_servers, unique, STREAMS)
+        settings = {"continuity": "reconcile"}
+        config = toml(simulator.base_url, kafka.bootstrap_servers, unique, STREAMS, upstream=settings)
         async with Bridge(tmp_path, config) as bridge, SimulatorControl(simulator.base_url) as control:
             await bridge.start()
             await until(control.channels, lambda rows: all(row["ended"] for row in rows), within=30, what="the end")
@@ -42,6 +44,7 @@ async def test_the_book_of_a_real_run_is_the_fold_of_its_records(
             await until(received, lambda n: n >= entries, within=15, what="all entries received")
             assert await bridge.stop() == 0
     records = await read(kafka.bootstrap_servers, f"{unique}.")
+    states = await read(kafka.bootstrap_servers, f"{unique}.", topics=("odds-state", "copilot-odds-state"))
     last: dict[str, Seen] = {}
     odds = 0
     for each in sorted((r for r in records if "odds" in r.headers["event"]), key=lambda r: r.order):
@@ -49,6 +52,13 @@ async def test_the_book_of_a_real_run_is_the_fold_of_its_records(
         odds += 1
 
     newest = max(each.timestamp_ms for each in records)
+    of_logs, of_states = (OddsBook(clock=Clock(newest / 1000)) for _ in range(2))
+    feed(of_logs, records)
+    feed(of_states, states)
+    assert of_states.counts.odds + of_states.counts.late == len(states), "none is passed over"
+    assert board(of_logs, list(last)) == board(of_states, list(last))
+    assert len(of_logs) == len(of_states)
+
     for given in (records, records[::-1]):
         book = OddsBook(clock=Clock(newest / 1000))
         feed(book, given)

@@ -124,11 +124,26 @@ def test_a_stream_that_could_not_be_compared_stays_in_doubt_until_it_was() -> No
     assert only(made).vouched
 
 
-@pytest.mark.parametrize("soft", [alive(reconciled=False), event("up", replay="open")])
+@pytest.mark.parametrize("soft", [alive(reconciled=False), event("up", replay="none")])
 def test_what_is_only_not_known_yet_ends_with_the_next_alive(soft: ConsumerRecord) -> None:
     made = book(soft, price(-1), clock=Clock(NOW_S + 2))
     assert only(made).standing == "gapped"
     made.feed(alive(at_ms=at(1)))
+    assert only(made).vouched
+
+
+def test_after_a_reconnect_the_proof_is_waited_for() -> None:
+    """A `gap` may come until 8 s after `up`; an `alive` before that doesn't know of it yet."""
+    made = book(alive(), price(-1), event("down"), event("up", replay="open", at_ms=at(1)), clock=Clock(NOW_S + 12))
+    for seconds in (2, 7, 10.9):
+        made.feed(alive(at_ms=at(seconds)))
+        assert only(made).standing == "gapped"
+    made.feed(alive(at_ms=at(11)))
+    assert only(made).vouched
+    made.feed(event("down", at_ms=at(11)))
+    made.feed(event("up", replay="open", at_ms=at(12)))
+    assert made.standing("nba").doubt_before_ms == at(12)
+    made.feed(event("reconciled", cause="gap", seconds=1.0, at_ms=at(12)))
     assert only(made).vouched
 
 
@@ -207,3 +222,12 @@ def test_half_a_board_that_was_withheld_is_flagged_until_a_pass_that_began_later
     made.feed(price(-1, order=3, sportsbook="Novig"))
     made.feed(event("reconciled", cause="audit", seconds=2.0, at_ms=at(4)))
     assert all(quote.vouched for quote in made.active())
+
+
+def test_a_sportsbook_is_suspect_for_an_hour_at_most() -> None:
+    clock = Clock(NOW_S + 1)
+    made = book(alive(), price(-1), event("suspicious", sportsbook="Pinnacle", locks=6, open=10), clock=clock)
+    for seconds, vouched in ((3_599, False), (3_600, True)):
+        made.feed(alive(at_ms=at(seconds)))
+        clock.now_s = NOW_S + seconds
+        assert only(made).vouched is vouched
