@@ -175,7 +175,8 @@ class Assembly:
             KafkaFailure: it can't be read.
         """
         homes = [self._homes[name] for name in positions if name in self._homes]
-        self._adopted |= await restore(homes, positions, self._read_states)
+        elsewhere = self._homes.keys() - positions.keys()
+        self._adopted |= await restore(homes, positions, self._read_states, elsewhere)
 
     async def _read_states(self, topics: Iterable[str], take: Take, progress: Callable[[int], None]) -> int:
         return await read_states(self._access.options("state-reader"), topics, take, progress)

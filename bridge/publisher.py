@@ -64,6 +64,8 @@ class Publisher:
         """Since when the stream brings all there is, in epoch milliseconds."""
         self.debts = 0
         """How often the topics may have come to differ from upstream since this began."""
+        self.uncovered = False
+        """Whether odds may be known that the stream's filters don't take any more."""
         self.on_news: Callable[[], None] = _nothing
         """Called when that happens, and when the stream is connected."""
         self._explode = explode
@@ -81,6 +83,7 @@ class Publisher:
     def begin(self) -> None:
         """Say what is owed from the start: at a first one everything, after another configuration a comparison."""
         position = self.continuity.position
+        self.uncovered = position.scope not in {"", self._scope}
         if position.scope != self._scope and position.owes not in {"hydrate", "gap"}:
             self.owe("filter" if position.scope else "hydrate")
 
@@ -292,6 +295,10 @@ class Publisher:
         self._offer_own([self._said("gap", fields)] if fields else [], owes=cause)
         self.on_news()
 
+    def demand(self) -> None:
+        """Somebody wants the topics compared; what is owed already for a graver reason stays owed for that."""
+        self.owe("demand" if self._health.reconciled else self._health.owes)
+
     def settled(self, owes: str, **fields: object) -> None:
         """The topics were compared and mended; what is still owed stays in the checkpoint.
 
@@ -299,6 +306,7 @@ class Publisher:
             owes: "" or why another look is owed.
             fields: What `reconciled` says; none to say nothing.
         """
+        self.uncovered = False
         self._health.owes = owes
         self.continuity.position.owes = owes
         self._offer_own([self._said("reconciled", fields)] if fields else [], owes=owes, scope=self._scope)

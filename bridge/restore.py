@@ -46,9 +46,11 @@ class Restoration:
     Args:
         homes: The streams.
         positions: What is committed of each.
+        elsewhere: Streams of the configuration that are in other shards: their odds stay with them.
     """
 
-    def __init__(self, homes: Iterable[Home], positions: Mapping[str, Position]) -> None:
+    def __init__(self, homes: Iterable[Home], positions: Mapping[str, Position], elsewhere: Iterable[str] = ()) -> None:
+        self._elsewhere = frozenset(elsewhere)
         self._homes = {home.name: home for home in homes}
         self._trusted = {name for name, home in self._homes.items() if positions[name].scope == home.scope}
         self._by_topic: dict[str, list[Home]] = {}
@@ -76,6 +78,8 @@ class Restoration:
             home.board.load(key, state.odd, order=state.order, locked=state.locked, live_ms=state.live_ms)
 
     def _home(self, state: State) -> Home | None:
+        if state.stream in self._elsewhere:
+            return None
         own = self._homes.get(state.stream)
         if own is not None and own.topic == state.topic and own.name in self._trusted:
             return own
@@ -87,7 +91,9 @@ class Restoration:
         return found
 
 
-async def restore(homes: list[Home], positions: Mapping[str, Position], read: ReadStates) -> set[str]:
+async def restore(
+    homes: list[Home], positions: Mapping[str, Position], read: ReadStates, elsewhere: Iterable[str] = ()
+) -> set[str]:
     """Read the states of some streams; returns the names of those that were given odds of others.
 
     Raises:
@@ -95,7 +101,7 @@ async def restore(homes: list[Home], positions: Mapping[str, Position], read: Re
     """
     for home in homes:
         home.board.clear()
-    restoration = Restoration(homes, positions)
+    restoration = Restoration(homes, positions, elsewhere)
     if not homes:
         return set()
     began = told = time.monotonic()

@@ -33,6 +33,7 @@ class Running:
         """Live until cancelled."""
         self._publisher.begin()
         if self._adopted:
+            self._publisher.uncovered = True
             self._publisher.owe("filter")
         async with asyncio.TaskGroup() as group:
             for task in self._tasks:
@@ -44,4 +45,4 @@ class Running:
 
     def demand(self) -> None:
         """Have the stream compared with upstream's snapshot now."""
-        self._publisher.owe("demand")
+        self._publisher.demand()

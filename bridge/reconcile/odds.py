@@ -75,7 +75,7 @@ class OddsComparison:
         """See `Comparison.look`."""
         look = Look()
         index = await self._index()
-        if cause is Cause.FILTER and only is None:
+        if self._publisher.uncovered and only is None:
             await self._drop_uncovered(index, look)
         asked, vouched = await self._fixtures() if only is None else only, set[str]()
         comparing = Differences(self._publisher, self._events, cause, look, before)

@@ -77,12 +77,11 @@ class Reconciler:
                 await self._guarded(self._audit)
                 audit_at = time.monotonic() + self._audit_s * random.uniform(0.9, 1.1)  # noqa: S311
             elif now >= tidy_at:
-                tidy_at = now + TIDY_S
-                gone = await self._comparison.tidy(time.time() - self._grace_s)
-                self._metrics.differences.add("gone", gone)
-            else:
-                until = min(tidy_at, audit_at) if self._audit_s else tidy_at
-                await self._wait(max(0.0, until - now))
+                await self._tidy()
+                tidy_at = time.monotonic() + TIDY_S
+            else:  # an audit that is due waits for news of the connection
+                until = min(tidy_at, audit_at) if self._audit_s and audit_at > now else tidy_at
+                await self._wait(until - now)
 
     async def _wait(self, seconds: float) -> None:
         """Wait, or until there is news of the stream."""
@@ -139,41 +138,41 @@ class Reconciler:
         began, requests = time.monotonic(), self._comparison.requests
         first = Look()
         if cause is not Cause.AGAIN:
-            first = await self._look_until_sure(cause)
+            first = await self._look_until_sure(cause, debts)
             if self._publisher.debts != debts:
                 return  # another gap, meanwhile
             if not first.withheld:
                 self._settle(Cause.AGAIN, cause, first, began, requests)
-        second = await self._look_again(first)
+        second = await self._look_again(first, debts)
         if self._publisher.debts != debts:
             return
         if first.withheld:
             first.add(second)
             self._settle("", cause, first, began, requests)
-        elif second.published:
+        elif second.published or self._told:  # who was told `unreconciled` is told when that is over
             self._settle("", Cause.AGAIN, second, began, requests)
         else:
             self._metrics.reconciles.add(Cause.AGAIN)
             self._publisher.settled("")
 
-    async def _look_until_sure(self, cause: Cause) -> Look:
+    async def _look_until_sure(self, cause: Cause, debts: int) -> Look:
         """A look, and where it isn't known whether stream or snapshot is newer, another one when it can be known."""
         look = await self._look(cause)
         unsure, sure_at = frozenset(look.unsure), look.sure_at
         for _ in range(MOST_LOOKS):
-            if not unsure:
+            if not unsure or not await self._rest(max(0.0, sure_at - time.time()) + MARGIN_S, debts):
                 break
-            await asyncio.sleep(max(0.0, sure_at - time.time()) + MARGIN_S)
             more = await self._look(cause, only=unsure)
             look.add(more)
             unsure, sure_at = frozenset(more.unsure), more.sure_at
         return look
 
-    async def _look_again(self, before: Look) -> Look:
+    async def _look_again(self, before: Look, debts: int) -> Look:
         """The look that follows another, and the next ones as long as locks wait to be borne out."""
         found = Look()
         for _ in range(MOST_LOOKS):
-            await asyncio.sleep(SECOND_LOOK_S)
+            if not await self._rest(SECOND_LOOK_S, debts):
+                break
             look = await self._look(Cause.AGAIN, before=before)
             found.add(look)
             for sportsbook, locks, known in look.suspicious:
@@ -186,10 +185,12 @@ class Reconciler:
 
     async def _audit(self) -> None:
         """Two looks; what both show is a drift: it is mended, counted and told."""
+        debts = self._publisher.debts
         first = await self._look(Cause.AUDIT)
         drift = Look()
         if first.differing:
-            await asyncio.sleep(SECOND_LOOK_S)
+            if not await self._rest(SECOND_LOOK_S, debts):
+                return  # a gap explains what differs
             drift = await self._look(Cause.AUDIT, before=first, only=frozenset(first.unsure))
         self._metrics.reconciles.add(Cause.AUDIT)
         if drift.published:
@@ -198,6 +199,13 @@ class Reconciler:
                     self._metrics.drift.add(kind, n)
             log.warning("an audit found a drift", stream=self._publisher.name, **drift.counts)
             self._publisher.tell("drift", **{k: n for k, n in drift.counts.items() if k not in {"same", "gone"}})
+
+    async def _tidy(self) -> None:
+        try:
+            self._metrics.differences.add("gone", await self._comparison.tidy(time.time() - self._grace_s))
+        except Exception:
+            self._metrics.crashes += 1
+            log.exception("forgetting what is over crashed", stream=self._publisher.name)
 
     async def _look(self, cause: Cause, *, before: Look | None = None, only: frozenset[str] | None = None) -> Look:
         async with self._turn:
