@@ -283,7 +283,7 @@ class Publisher:
                 "state": str(health.state),
                 "last_entry_id": None if health.last_entry_id is None else str(health.last_entry_id),
                 "last_ping_ms": None if ping_age_s is None else self._now_ms() - int(ping_age_s * 1000),
-                "reconciled": health.reconciled,
+                "reconciled": health.reconciled and self.continuity.replay is not Replay.OPEN,
             },
         )
 

@@ -23,8 +23,10 @@ from bridge.metrics import Metrics
 from bridge.positions import Positions
 from bridge.records import Held, Record
 
-ROUND_BYTES = 8 * 2**20
-"""About what a transaction takes at most, in bytes: a larger one would come near its deadline."""
+ROUND_BYTES = 32 * 2**20
+"""About what a transaction takes at most, as `Held.size` counts it, in bytes: some 25,000 odds, 5 MB on the wire.
+
+A larger one would come near its deadline where Kafka is slow; with smaller ones a full core waits for Kafka instead."""
 
 RENEW_S = 10.0
 """Seconds after which an idle owner renews its claim, and so notices that it has been fenced."""
