@@ -89,7 +89,7 @@ async def test_a_stall_in_the_middle_of_an_event_ends_by_itself_and_loses_nothin
     sim = await start(rate=0, ping_s=0.05)
     async with reading(sim) as reader:
         await reader.read()
-        await sim.control.fault("stall", inside=True, seconds=0.3)
+        await sim.control.fault("stall", inside=True, seconds=1.5)
         await sim.control.emit("odds", '{"data":[],"entry_id":"@entry_id@"}')
         await reader.read()
         assert len(reader.frames) == 1

@@ -69,7 +69,7 @@ async def test_upstream_sends_the_key_back(kafka: EmbeddedKafka, unique: str, tm
 
         upstream.answer = answer
         config = toml(upstream.url, kafka.bootstrap_servers, unique, STREAMS, log={"level": "debug"})
-        environment = {"ODDSBRIDGE_UPSTREAM__API_KEY": HOSTILE_KEY, "TEST_CRASH": json.dumps({"good": [3]})}
+        environment = {"ODDSBRIDGE_UPSTREAM__API_KEY": HOSTILE_KEY, "TEST_CRASH": json.dumps({"good": [3, 6, 9, 12]})}
         async with Bridge(tmp_path, config, environment=environment, module=LAUNCHER) as bridge:
             await bridge.start(ready=False)
             pages: list[str] = []
