@@ -98,6 +98,7 @@ def without(headers: dict[str, str], name: str) -> dict[str, str]:
 
 MADE_UP = without(ODD, "entry_id") | {"origin": "reconcile", "order": "1-2-7"}
 GONE = without(MADE_UP, "odds_format") | {"event": "tombstone"}
+BESIDE = {"event": "odds", "origin": "stream", "odds_format": "AMERICAN"}
 STATE = b'{"v":1,"stream":"nba","order":"1-2-0","locked":false,"odd":{"id":"a","price":-110}}'
 
 
@@ -118,15 +119,18 @@ STATE = b'{"v":1,"stream":"nba","order":"1-2-0","locked":false,"odd":{"id":"a","
         ("odd", "a", ODD, b'{"id":"a","fixture_id":5}', ["payload"]),
         ("odd", "a", ODD, b'{"id":"a","is_main":"yes"}', ["payload"]),
         ("odd", "a", ODD, b"", ["payload"]),
-        ("oddState", "a", ODD, STATE, []),
-        ("oddState", "a", ODD | {"event": "locked-odds"}, STATE.replace(b"false", b"true"), []),
-        ("oddState", "a", GONE, STATE, ["headers", "headers"]),
-        ("oddState", "a", ODD, STATE.replace(b'"v":1', b'"v":2'), ["payload"]),
-        ("oddState", "a", ODD, STATE.replace(b"1-2-0", b"1-2"), ["payload"]),
-        ("oddState", "a", ODD, STATE.replace(b"false", b"null"), ["payload"]),
-        ("oddState", "a", ODD, STATE.replace(b"-110", b"[]"), ["payload"]),
-        ("oddState", "a", ODD, b'{"id":"a"}', ["payload"] * 5),
-        ("oddState", "a", ODD, b"", ["payload"]),
+        ("oddState", "a", BESIDE, STATE, []),
+        ("oddState", "a", BESIDE | {"event": "locked-odds"}, STATE.replace(b"false", b"true"), []),
+        ("oddState", "a", ODD, STATE, ["headers"]),
+        ("oddState", "a", without(BESIDE, "odds_format"), STATE, ["headers"]),
+        ("oddState", "a", BESIDE | {"event": "tombstone"}, STATE, ["headers"]),
+        ("oddState", "a", BESIDE | {"origin": "guess"}, STATE, ["headers"]),
+        ("oddState", "a", BESIDE, STATE.replace(b'"v":1', b'"v":2'), ["payload"]),
+        ("oddState", "a", BESIDE, STATE.replace(b"1-2-0", b"1-2"), ["payload"]),
+        ("oddState", "a", BESIDE, STATE.replace(b"false", b"null"), ["payload"]),
+        ("oddState", "a", BESIDE, STATE.replace(b"-110", b"[]"), ["payload"]),
+        ("oddState", "a", BESIDE, b'{"id":"a"}', ["payload"] * 5),
+        ("oddState", "a", BESIDE, b"", ["payload"]),
         ("oddTombstone", "a", GONE, b"", []),
         ("oddTombstone", "a", GONE | {"event": "locked-odds"}, b"", ["headers"]),
         ("oddTombstone", "a", GONE | {"origin": "stream"}, b"", ["headers"]),

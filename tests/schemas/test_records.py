@@ -158,7 +158,7 @@ async def compared(bridge: Bridge, cause: str, streams: list[Mapping[str, object
 
 
 def assert_states_are_of_the_log(records: list[Seen], prefix: str) -> None:
-    """Each state has the headers of the log's record with its order, and wraps its very bytes."""
+    """Each state wraps the very bytes of the log's record with its order, and says all that its headers do."""
     log = {
         (record.key, record.order): record
         for record in records
@@ -166,9 +166,10 @@ def assert_states_are_of_the_log(records: list[Seen], prefix: str) -> None:
     }
     states = [record for record in records if message_of(record, prefix) in {"oddState", "copilotOddState"}]
     for record in states:
-        logged = log[record.key, record.order]
-        assert record.headers == logged.headers
-        assert record.value.endswith(b',"odd":' + logged.value + b"}")
         value = json.loads(record.value)
-        assert (value["stream"], value["order"]) == (record.headers["stream"], record.headers["order"])
+        ms, seq, n = value["order"].split("-")
+        logged = log[record.key, (int(ms), int(seq), int(n))]
+        assert record.value.endswith(b',"odd":' + logged.value + b"}")
+        said = {"stream": value["stream"], "order": value["order"], **record.headers}
+        assert said == {name: text for name, text in logged.headers.items() if name != "entry_id"}
         assert value["locked"] == (record.headers["event"] not in {"odds", "copilot-odds"})
