@@ -19,6 +19,7 @@ WRITE = "publishes there"
 CREATE = "makes topics that are missing; not needed where you make them yourself, apart from topics of unknown events"
 DESCRIBE_CONFIGS = "reads cleanup.policy and max.message.bytes before it writes"
 READ = "reads where each stream is"
+READ_STATES = 'reads what it published last, to heal gaps; not needed with `upstream.continuity = "announce"`'
 TRANSACTIONS = "writes in transactions, a transactional id for each shard"
 
 
@@ -64,10 +65,23 @@ def needed(settings: Settings) -> list[Acl]:
             Acl("topic", name, pattern, "DescribeConfigs", DESCRIBE_CONFIGS),
         ]
     acls.append(Acl("topic", topic_names(settings).checkpoints, "literal", "Read", READ))
+    acls += [Acl("topic", name, "literal", "Read", READ_STATES) for name in _states_read(settings)]
     if settings.kafka.delivery == "exactly-once":
         ids = settings.kafka.transactional_id(0).removesuffix("0")
         acls.append(Acl("transactional-id", ids, "prefixed", "Write", TRANSACTIONS))
     return acls
+
+
+def _states_read(settings: Settings) -> list[str]:
+    """The topics of the latest odds that a start reads: of each stream whose gaps are healed."""
+    if settings.upstream.continuity != "reconcile":
+        return []
+    found = dict[str, None]()
+    for stream in settings.streams:
+        names = topic_names(settings, stream.topic_prefix)
+        if stream.feed != "results":
+            found[names.copilot_odds_state if stream.feed == "copilot" else names.odds_state] = None
+    return list(found)
 
 
 def _topic_patterns(settings: Settings) -> list[tuple[str, Pattern]]:

@@ -91,6 +91,20 @@ def test_every_topic_and_id_is_covered(kafka: dict[str, object], streams: tuple[
     assert not any(acl.covers("topic", "opticodds.odds", "Read") for acl in found)
 
 
+BOTH_FEEDS: tuple[dict[str, object], ...] = ({"feed": "odds", "sportsbook": ["A"]}, {"feed": "copilot"})
+
+
+def test_states_are_read_where_gaps_are_healed() -> None:
+    def read(one: Settings) -> list[str]:
+        return [acl.name for acl in needed(one) if acl.operation == "Read"]
+
+    mended = settings(*BOTH_FEEDS)
+    assert read(mended) == ["opticodds.checkpoints", "opticodds.odds-state", "opticodds.copilot-odds-state"]
+    assert read(settings(BOTH_FEEDS[0], topics={"odds_state": "s"})) == ["opticodds.checkpoints", "s"]
+    told = mended.model_copy(update={"upstream": mended.upstream.model_copy(update={"continuity": "announce"})})
+    assert read(told) == read(settings()) == ["opticodds.checkpoints"]
+
+
 def test_without_transactions_no_id_is_needed() -> None:
     assert {acl.resource_type for acl in needed(settings(delivery="at-least-once"))} == {"topic"}
 
@@ -131,7 +145,7 @@ def test_the_commands_say_what_the_list_says() -> None:
 
 def test_the_documentation_has_the_list_and_the_commands() -> None:
     text = DOCS.read_text(encoding="utf-8")
-    found = needed(settings())
+    found = needed(settings(*BOTH_FEEDS))
     for acl in found:
         assert f"| {acl.resource_type} | `{acl.name}` | {acl.pattern} | {acl.operation} | {acl.why} |" in text
     for command in commands(found, "User:oddsbridge", "kafka:9093"):

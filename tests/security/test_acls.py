@@ -96,6 +96,28 @@ async def test_with_the_documented_list_everything_works(locked: SecureKafka, un
                 assert "SaslAuthenticate" not in text
 
 
+async def test_with_the_documented_list_a_bridge_that_heals_gaps_begins_again(
+    locked: SecureKafka, unique: str, tmp_path: Path
+) -> None:
+    """The second start has states to read."""
+    async with Simulator(SimulatorOptions(rate=200.0)) as simulator:
+        config = configuration(locked, unique, simulator.base_url)
+        config = config.replace('continuity = "announce"', 'continuity = "reconcile"')
+        acls = needed(settings_of(config, tmp_path))
+        await locked.let_in("bridge", PASSWORD)
+        await locked.allow("User:bridge", acls)
+        for _ in range(2):
+            async with Bridge(tmp_path, config) as bridge:
+                await bridge.start()
+                await received(bridge, 20)
+                assert await bridge.stop() == 0
+        await locked.allow("User:bridge", [acl for acl in acls if not acl.name.endswith("odds-state")])
+        async with Bridge(tmp_path, config) as bridge:
+            await bridge.start(ready=False)
+            assert await bridge.wait() == Exit.CLUSTER
+            assert f"allow Read on the topic {unique}.odds-state for User:bridge" in bridge.text
+
+
 async def test_a_permission_taken_away_blocks_and_given_back_goes_on(
     locked: SecureKafka, unique: str, tmp_path: Path
 ) -> None:
