@@ -15,6 +15,7 @@ from bridge.admin.catalogue import CATALOGUE
 from bridge.admin.exposition import Exposition
 from bridge.health import Health, ShardState, State
 from bridge.metrics import EVENTS, OTHER, WAIT_BOUNDS, Histogram, Metrics, Tally
+from tests.support.clock import Clock
 
 DOCS = Path(__file__).parents[1] / "docs" / "metrics.md"
 
@@ -23,14 +24,6 @@ class Series(NamedTuple):
     name: str
     kind: str
     labels: frozenset[str]
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def full() -> tuple[Metrics, Health, Clock]:

@@ -3,8 +3,7 @@
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -21,16 +20,9 @@ from bridge.demo import kafka as module
 from bridge.demo.kafka import EmbeddedKafka, serves
 from bridge.demo.options import MEASURING, SMALL
 from bridge.errors import DemoUnavailable
+from tests.support.waiting import until_holds
 
 pytestmark = pytest.mark.kafka
-
-
-def until(holds: Callable[[], bool], what: str, seconds: float = 60) -> None:
-    """Poll; the bound only ends a test that has failed."""
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, what
-        time.sleep(0.02)
 
 
 def port_of(broker: EmbeddedKafka) -> int:
@@ -93,7 +85,7 @@ def test_a_paused_broker_is_silent_and_goes_on(kafka: EmbeddedKafka, unique: str
     make_topic(kafka, unique)
     kafka.pause()
     try:
-        until(lambda: psutil.Process(kafka.pid).status() == psutil.STATUS_STOPPED, "it was not stopped")
+        until_holds(lambda: psutil.Process(kafka.pid).status() == psutil.STATUS_STOPPED, "it was not stopped")
         assert not serves(port_of(kafka), timeout=0.3)
     finally:
         kafka.resume()
@@ -115,7 +107,7 @@ def test_compaction_is_soon_enough_to_be_watched(kafka: EmbeddedKafka, unique: s
         produce(kafka, unique, b"later")  # a segment is closed by what comes after it
         return b"first" not in read(kafka, unique)
 
-    until(first_is_gone, "nothing was compacted")
+    until_holds(first_is_gone, "nothing was compacted")
 
 
 def test_settings_and_machine_options_reach_the_broker(own: EmbeddedKafka) -> None:
@@ -212,8 +204,8 @@ def test_a_paused_broker_dies_with_its_parent_killed_hard(tmp_path: Path, monkey
     with subprocess.Popen([sys.executable, "-c", PARENT], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
         assert parent.stdout is not None
         broker = psutil.Process(int(parent.stdout.readline()))
-        until(lambda: broker.status() == psutil.STATUS_STOPPED, "it was not stopped")
+        until_holds(lambda: broker.status() == psutil.STATUS_STOPPED, "it was not stopped")
         assert list(tmp_path.iterdir()) != []
         parent.kill()
-    until(lambda: not broker.is_running() or broker.status() == psutil.STATUS_ZOMBIE, "the broker still runs")
-    until(lambda: list(tmp_path.iterdir()) == [], "its folder is still there")
+    until_holds(lambda: not broker.is_running() or broker.status() == psutil.STATUS_ZOMBIE, "the broker still runs")
+    until_holds(lambda: list(tmp_path.iterdir()) == [], "its folder is still there")

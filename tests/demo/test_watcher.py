@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -12,6 +11,7 @@ import pytest
 
 from bridge.demo.watcher import Watcher
 from bridge.errors import DemoUnavailable
+from tests.support.waiting import until_holds
 
 # Two children a parent, one of them stopped, the other with a child of its own; then what each case adds.
 PARENT = """
@@ -34,14 +34,6 @@ if child == 0:
     os._exit(0)
 print(child, flush=True)
 """
-
-
-def until(holds: Callable[[], bool], what: str, seconds: float = 60) -> None:
-    """Poll; the bound only ends a test that has failed."""
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, what
-        time.sleep(0.02)
 
 
 def marked(mark: str) -> list[psutil.Process]:
@@ -83,13 +75,13 @@ def test_they_end_with_their_parent(how: str, temp: Path, mark: str) -> None:
         assert parent.stdin is not None
         if how != "raise":
             assert parent.stdout.readline() == b"ready\n"
-            until(lambda: len(marked(mark)) == 3, "not all were started")
+            until_holds(lambda: len(marked(mark)) == 3, "not all were started")
             assert len(list(temp.iterdir())) == 1
         if how in {"kill", "terminate"}:
             getattr(parent, how)()
         parent.stdin.close()
-    until(lambda: marked(mark) == [], "something still runs")
-    until(lambda: list(temp.iterdir()) == [], "the folder is still there")
+    until_holds(lambda: marked(mark) == [], "something still runs")
+    until_holds(lambda: list(temp.iterdir()) == [], "the folder is still there")
 
 
 def test_a_fork_of_the_parent_does_not_keep_them_alive(temp: Path, mark: str) -> None:
@@ -97,10 +89,10 @@ def test_a_fork_of_the_parent_does_not_keep_them_alive(temp: Path, mark: str) ->
         assert parent.stdout is not None
         fork = psutil.Process(int(parent.stdout.readline()))
         try:
-            until(lambda: len(marked(mark)) == 3, "not all were started")
+            until_holds(lambda: len(marked(mark)) == 3, "not all were started")
             parent.kill()
-            until(lambda: marked(mark) == [], "something still runs")
-            until(lambda: list(temp.iterdir()) == [], "the folder is still there")
+            until_holds(lambda: marked(mark) == [], "something still runs")
+            until_holds(lambda: list(temp.iterdir()) == [], "the folder is still there")
             assert fork.is_running()
         finally:
             fork.kill()
@@ -109,10 +101,10 @@ def test_a_fork_of_the_parent_does_not_keep_them_alive(temp: Path, mark: str) ->
 @pytest.mark.parametrize("started", range(4))
 def test_a_parent_killed_while_it_starts_them_leaves_nothing(started: int, temp: Path, mark: str) -> None:
     with parent_of(mark) as parent:
-        until(lambda: list(temp.iterdir()) != [] and len(marked(mark)) >= started, "not so many were started")
+        until_holds(lambda: list(temp.iterdir()) != [] and len(marked(mark)) >= started, "not so many were started")
         parent.kill()
-    until(lambda: list(temp.iterdir()) == [], "the folder is still there")
-    until(lambda: marked(mark) == [], "something still runs")
+    until_holds(lambda: list(temp.iterdir()) == [], "the folder is still there")
+    until_holds(lambda: marked(mark) == [], "something still runs")
 
 
 def test_close_ends_all_and_a_number_that_is_over_is_left_alone(temp: Path, mark: str) -> None:
@@ -125,7 +117,7 @@ def test_close_ends_all_and_a_number_that_is_over_is_left_alone(temp: Path, mark
             watcher._tell(stranger.pid)  # as if it had been ours …
             watcher._tell(-stranger.pid)  # … and its number belonged to somebody else by now
             watcher.start(["sleep", mark], output=subprocess.DEVNULL)
-            until(lambda: len(marked(mark)) == 2, "it was not started")
+            until_holds(lambda: len(marked(mark)) == 2, "it was not started")
         assert [process.pid for process in marked(mark)] == [stranger.pid]
         assert list(temp.iterdir()) == []
     finally:

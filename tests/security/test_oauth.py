@@ -15,20 +15,11 @@ from bridge.kafka.cluster import Cluster
 from bridge.kafka.oauth import ClientCredentials
 from tests.security.scene import access
 from tests.support.certificates import Authority
+from tests.support.clock import Clock
 from tests.support.secure_kafka import SecureKafka
 from tests.support.token_server import TokenServer, unsigned
 
 SECRET = "a+client/secret=&%"
-
-
-class Clock:
-    """Monotonic seconds that move when they are told to."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

@@ -18,3 +18,11 @@ async def until(look: Callable[[], Awaitable[T]], good: Callable[[T], object], *
         if time.monotonic() > end:
             raise AssertionError(f"{what}: not within {within:g} s; last seen: {seen!r}"[:4_000])
         await asyncio.sleep(0.05)
+
+
+def until_holds(holds: Callable[[], bool], what: str, *, within: float = 60) -> None:
+    """The same where no event loop runs; `what` says what is wrong if it never holds."""
+    end = time.monotonic() + within
+    while not holds():
+        assert time.monotonic() < end, what
+        time.sleep(0.02)
