@@ -146,5 +146,6 @@ def _key_problems(data: Mapping[str, Any], *, need_key: bool) -> list[Problem]:
         except (ConfigError, TypeError) as error:
             hint = error.hint if isinstance(error, ConfigError) else ""
             message = error.message if isinstance(error, ConfigError) else "isn't a path"
-            return [Problem(("upstream", "api_key_file"), message, hint, shows_value=False)]
+            place = ("upstream", "api_key_file")
+            return [Problem(place, message.removeprefix(f"{'.'.join(place)}: "), hint, shows_value=False)]
     return []

@@ -70,6 +70,7 @@ def test_every_key_that_was_read_is_hidden_in_the_logs(files: Files) -> None:
 def test_key_files_that_hold_none(only_error: OnlyError, files: Files, content: bytes | None, problem: str) -> None:
     line = only_error(_with_file(files, content), {})
     assert line.startswith("FILE:2: upstream.api_key_file: ")
+    assert line.count("upstream.api_key_file") == 1, "the place is named once"
     assert problem in line
     assert str(files.path.parent / "key") in line
     assert "s3cret" not in line
