@@ -97,11 +97,14 @@ class Publisher:
     def connected(self, now: float) -> None:
         """Upstream accepted the connection, at `now` (monotonic seconds)."""
         self._connected = True
+        is_first = not self.connected_ms and not self.continuity.position.scope
         self.connected_ms = self._now_ms()
         self._health.connected()
         self.continuity.connected(now)
         self.tell("up", replay=str(self.continuity.replay))
         self._settle(self.continuity.replay, None)
+        if self.continuity.replay is Replay.NONE and not is_first:
+            self._gap(None)  # there was no id to ask from, and entries may have come in between
         self.on_news()
 
     def tick(self, now: float) -> None:
@@ -150,10 +153,6 @@ class Publisher:
         )
 
     # --- entries --------------------------------------------------------------------------------------------------
-
-    def knows(self, entry: Entry) -> bool:
-        """Whether an entry was published already, as far as its id tells."""
-        return entry.id is not None and self.continuity.knows(entry.event, entry.id)
 
     def take(self, entry: Entry, received: float, *, again: str = "window") -> None:
         """Publish an entry, unless it is a duplicate.
@@ -212,10 +211,13 @@ class Publisher:
         """An entry's own place, or the next one that the bridge makes up."""
         position, board = self.continuity.position, self.board
         highest, counter = position.highest, position.counter
-        if entry_id is None and board is not None and board.top[:2] > (highest or (0, 0)):
+        if entry_id is not None or board is None:
+            return order(entry_id, highest, counter + 1)
+        if board.top > (*(highest or (0, 0)), counter):
             # Odds that came from another stream, or ids that have gone back: what is made up is behind them all.
             highest, counter = EntryId(*board.top[:2]), max(counter, board.top[2])
-        return order(entry_id, highest, counter + 1)
+        board.top = order(None, highest, counter + 1)
+        return board.top
 
     # --- what the bridge makes up ---------------------------------------------------------------------------------
 

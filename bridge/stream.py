@@ -84,7 +84,6 @@ class Stream:
         while True:
             try:
                 await self._session()
-                raise Disconnected("upstream ended the stream", reason="closed")
             except Refused as error:
                 self._metrics.refusals.add(error.reason)
                 delay = refused_delay()
@@ -128,19 +127,18 @@ class Stream:
             stable_at = time.monotonic() + STABLE_AFTER_S
             self._plan_renewal()
             while True:
+                old = connection
                 try:
                     data = await self._read(connection)
+                    if data == b"":
+                        raise Disconnected("upstream ended the stream", reason="closed")
                 except UpstreamError as error:
                     connection, parser = await self._take_over(error)
-                    continue
-                if data is None:
-                    old, (connection, parser) = connection, await self._change_over(again="handover")
                     old.close()
                     continue
-                if not data:
-                    connection, parser = await self._take_over(
-                        Disconnected("upstream ended the stream", reason="closed")
-                    )
+                if data is None:
+                    connection, parser = await self._change_over()
+                    old.close()
                     continue
                 self._feed(parser, data)
                 if self._buffer.full:
@@ -156,11 +154,12 @@ class Stream:
     def _feed(self, parser: Parser, data: bytes) -> None:
         received = time.time()
         for event in parser.feed(data):
+            entry = None
             if event.type in CONTROL_EVENTS:
                 self._control(event)
-                continue
-            entry = decode(event)
-            self._publisher.take(entry, received)
+            else:
+                entry = decode(event)
+                self._publisher.take(entry, received)
             if self._successor is not None:
                 self._successor.came_on_old(entry)
         if parser.retry is not None:
@@ -205,7 +204,6 @@ class Stream:
             self._successor = Successor(
                 lambda: self._connect(None, lambda: None),
                 max_event_bytes=self._max_event_bytes,
-                knows=self._publisher.knows,
                 time=(time.monotonic, time.time),
             )
         successor = self._successor
@@ -234,14 +232,14 @@ class Stream:
         # in the old one's buffer still.
         return await self._read(connection)
 
-    async def _change_over(self, *, again: str) -> tuple[Connection, Parser]:
+    async def _change_over(self) -> tuple[Connection, Parser]:
         """Go on with the next connection: publish what it brought meanwhile."""
         successor, self._successor = self._successor, None
         assert successor is not None  # noqa: S101 -- who calls has looked
         await successor.stop()
         assert successor.connection is not None  # noqa: S101 -- it has joined
         for entry, received in successor.held:
-            self._publisher.take(entry, received, again=again)
+            self._publisher.take(entry, received, again="handover")
         self._metrics.renewals.add(str(successor.joint))
         self._renewals_failed = 0
         self._health.renewed()
@@ -261,12 +259,12 @@ class Stream:
         if joint is Joint.OPEN:
             joint = await self._await_join(successor)
         if joint in {Joint.JOINED, Joint.QUIET}:
-            return await self._change_over(again="handover")
+            return await self._change_over()
         if successor.failed:
             raise error
         first = next((entry.id for entry, _ in successor.held if entry.id is not None), None)
         self._publisher.unjoined(error.reason, first)
-        return await self._change_over(again="handover")
+        return await self._change_over()
 
     async def _await_join(self, successor: Successor) -> Joint:
         try:

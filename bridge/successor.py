@@ -35,7 +35,6 @@ class Successor:
     Args:
         connect: Opens it, without asking for a replay.
         max_event_bytes: See `Parser`.
-        knows: Whether an entry was published already.
         time: Monotonic seconds, and epoch seconds.
     """
 
@@ -44,7 +43,6 @@ class Successor:
         connect: Callable[[], Awaitable[Connection]],
         *,
         max_event_bytes: int,
-        knows: Callable[[Entry], bool],
         time: tuple[Callable[[], float], Callable[[], float]],
     ) -> None:
         self.parser = Parser(max_event_bytes)
@@ -56,7 +54,6 @@ class Successor:
         self.failed: str = ""
         """Why it can't take over; "" as long as it may."""
         self._connect = connect
-        self._knows = knows
         self._monotonic, self._wall = time
         self._handover: Handover | None = None
         self._size = 0
@@ -67,9 +64,12 @@ class Successor:
         """What is known of the two connections by now."""
         return Joint.OPEN if self._handover is None else self._handover.look(self._monotonic())
 
-    def came_on_old(self, entry: Entry) -> None:
-        """The old connection brought an entry."""
-        if self._handover is not None and entry.id is not None:
+    def came_on_old(self, entry: Entry | None) -> None:
+        """The old connection brought an entry, or None: an event that is none."""
+        if self._handover is None:
+            return
+        self._handover.heard_old(self._monotonic())
+        if entry is not None and entry.id is not None:
             self._handover.came_on_old(mark_of(entry.event, entry.id), self._monotonic())
 
     def old_ended(self) -> Joint:
@@ -121,4 +121,4 @@ class Successor:
         if self._handover is None:  # upstream says `connected` first; if not, an entry says so too
             self._handover = Handover(self._monotonic())
         if entry.id is not None:
-            self._handover.came_on_new(mark_of(entry.event, entry.id), self._monotonic(), known=self._knows(entry))
+            self._handover.came_on_new(mark_of(entry.event, entry.id), self._monotonic())

@@ -61,7 +61,8 @@ class Reconciler:
         self._metrics = metrics
         self._backoff = Backoff()
         self._news = asyncio.Event()
-        self._told = ""
+        self._told = ("", "")
+        """What was owed, and why it couldn't be compared, as it was told last."""
         publisher.on_news = self._news.set
 
     async def run(self) -> None:
@@ -106,8 +107,8 @@ class Reconciler:
             await work()  # type: ignore[misc]
             self._backoff.stable()
             self._health.owes_why = ""
-            if self._told:
-                self._told = ""
+            if self._told[1]:
+                self._told = ("", "")
                 log.info("compared with upstream's snapshot again", stream=self._publisher.name)
         except UpstreamError as error:
             delay = refused_delay() if isinstance(error, Refused) else self._backoff.failed(error.retry_after or 0.0)
@@ -115,7 +116,7 @@ class Reconciler:
             await self._rest(delay, debts)
         except Exception as error:
             self._metrics.crashes += 1
-            if not self._told:
+            if not self._told[1]:
                 log.exception("comparing with upstream's snapshot crashed", stream=self._publisher.name)
             self._failed("crashed", hidden(f"{type(error).__name__}: {error}"))
             await self._rest(self._backoff.failed(), debts)
@@ -123,9 +124,9 @@ class Reconciler:
     def _failed(self, reason: str, why: str) -> None:
         self._metrics.snapshot_failures.add(reason)
         self._health.owes_why = why
-        if self._told == why:
+        if self._told == (self._health.owes, why):
             return
-        self._told = why
+        self._told = (self._health.owes, why)
         log.warning("upstream's snapshot can't be had", stream=self._publisher.name, why=why)
         if self._health.owes:
             self._publisher.tell("unreconciled", cause=self._health.owes, why=why)
@@ -149,7 +150,7 @@ class Reconciler:
         if first.withheld:
             first.add(second)
             self._settle("", cause, first, began, requests)
-        elif second.published or self._told:  # who was told `unreconciled` is told when that is over
+        elif second.published or self._told[0] == Cause.AGAIN:  # who was told `unreconciled` is told when that is over
             self._settle("", Cause.AGAIN, second, began, requests)
         else:
             self._metrics.reconciles.add(Cause.AGAIN)
