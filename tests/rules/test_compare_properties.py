@@ -138,7 +138,7 @@ class Story:
         self.do_second_look(0)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(
     hydrated=st.booleans(),
     story=st.lists(steps, min_size=20, max_size=80),
