@@ -1,4 +1,4 @@
-"""The questions to OpticOdds: is the key accepted, for which feeds, are the names known, and what time is it there?
+"""The questions to OpticOdds: is the key accepted, for which feeds and snapshots, are names known, what time is it?
 
 Each pair of feed and sport costs one connect of the key's budget: the stream is opened and closed at once.
 """
@@ -10,6 +10,7 @@ from typing import Final
 from bridge.check import clock, names
 from bridge.check.findings import Finding, Level, Section
 from bridge.check.names import Known
+from bridge.check.snapshot import Feed, SnapshotQuestions
 from bridge.config import Settings, StreamSettings
 from bridge.errors import Disconnected, RateLimited, Refused, UpstreamError
 from bridge.upstream.budget import LIMIT, WINDOW_S, ConnectBudget
@@ -24,7 +25,7 @@ PATIENCE_S: Final = 5.0
 """Seconds that a question waits for upstream's rate limit; past that it stays open."""
 
 _KEY_REFUSED: Final = 401
-_ORDER: Final = ("key", "sport", "league", "sportsbook", "feed")  # whichever answer came first
+_ORDER: Final = ("key", "sport", "league", "sportsbook", "feed", "snapshot", "requests")  # whichever answer came first
 
 
 class UpstreamQuestions:
@@ -41,7 +42,10 @@ class UpstreamQuestions:
         self._base_url = settings.upstream.base_url
         self._answer_s = min(settings.upstream.silence_s, ANSWER_S)
         self._streams = settings.streams
+        self._heals = settings.upstream.continuity == "reconcile"
         self._read_key = read_key
+        self._refused: set[Feed] = set()
+        self._limit: int | None = None
         self._readings: list[clock.Reading] = []
 
     async def ask(self) -> None:
@@ -60,6 +64,8 @@ class UpstreamQuestions:
             opened, *_ = await asyncio.gather(
                 self._ask_streams(client), self._ask_leagues(rest), self._ask_sportsbooks(rest)
             )
+            snapshot = SnapshotQuestions(self._streams, rest, heals=self._heals, limit=lambda: self._limit)
+            self.findings += await snapshot.ask(self._refused)
             self.findings[:0] = [self._key(sports, opened), *self._sports(sports)]
             self.findings.sort(key=lambda finding: _ORDER.index(finding.check))
         self.findings.append(clock.judge(self._readings))
@@ -68,6 +74,9 @@ class UpstreamQuestions:
         reading = clock.reading(sent, received, headers)
         if reading is not None:
             self._readings.append(reading)
+        limit = headers.get("x-ratelimit-limit", "").strip()
+        if limit.isascii() and limit.isdigit():
+            self._limit = int(limit)
 
     def _is_hopeless(self, error: UpstreamError) -> bool:
         """Whether all other questions would get the same answer; then it is told once."""
@@ -101,6 +110,8 @@ class UpstreamQuestions:
         except RateLimited as error:
             self._say("feed", Level.WARNING, f"{what} can't be tried now: {error.message}", "try again later", about)
         except UpstreamError as error:
+            if isinstance(error, Refused):
+                self._refused.add((stream.feed, stream.sport))
             fix = error.hint or "try again; if it stays, ask OpticOdds"
             self._say("feed", Level.WRONG, f"{what}: {error.message}", fix, about)
         else:

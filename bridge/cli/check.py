@@ -27,6 +27,11 @@ TITLES: Mapping[Section, str] = {
     Section.TOPICS: "Topics",
 }
 
+CONTINUITY: Mapping[str, str] = {
+    "reconcile": 'continuity = "reconcile": a gap is told, and mended from upstream\'s snapshot',
+    "announce": 'continuity = "announce": a gap is told, and not mended; upstream is asked for no snapshot',
+}
+
 _CODES: Sequence[tuple[Section, Exit]] = (
     (Section.CONFIGURATION, Exit.CONFIGURATION),
     (Section.KAFKA, Exit.CLUSTER),
@@ -48,7 +53,8 @@ def check(
 
     Nothing is published or changed, and a running bridge doesn't notice. For each pair of feed and sport one stream
     is opened and closed at once, which counts for the key's 250 connects in 15 s. The names of leagues and sportsbooks
-    are compared with upstream's, which ignores a wrong one in silence.
+    are compared with upstream's, which ignores a wrong one in silence. Of each pair the snapshot, too, is asked for a
+    few fixtures: gaps are mended from it.
 
     With --offline, print what would run instead: streams, shards, topics; the API key isn't needed for it.
 
@@ -115,6 +121,7 @@ def _print_json(findings: Sequence[Finding], code: Exit, settings: Settings | No
             "exit_code": int(code),
             "counts": counts(findings),
             "findings": as_json(findings),
+            "continuity": settings.upstream.continuity if settings else None,
             "streams": [asdict(row) for row in plan(settings)] if settings else [],
             "topics": [
                 {"name": t.name, "role": t.role, "partitions": t.partitions, "settings": dict(t.policy)}
@@ -168,7 +175,8 @@ def _print_offline(settings: Settings, *, json: bool) -> None:
         f"{len(streams)} stream{'s' * (len(streams) != 1)} from {settings.upstream.base_url} "
         f"to {settings.kafka.bootstrap_servers}, on {shards} of {settings.kafka.shards} shards"
     )
-    echo(console, Text(f"{text}\n"))
+    echo(console, Text(text))
+    echo(console, Text(f"{CONTINUITY[settings.upstream.continuity]}\n"))
     header = ["stream", "shard", "request", "topic prefix"]
     table(console, header, [(r.name, str(r.shard), r.request, r.topic_prefix) for r in streams])
     echo(console, Text(""))

@@ -58,11 +58,15 @@ class Command:
         unique: str,
         upstream: FakeOpticOdds | str = "http://127.0.0.1:1/api/v3",
         streams: Sequence[Mapping[str, object]] = STREAMS,
+        *,
         more: str = "",
+        continuity: str = "reconcile",
         **kafka: object,
     ) -> None:
         url = upstream if isinstance(upstream, str) else upstream.base_url
-        self.file.write_text(toml(url, servers, unique, list(streams), kafka=kafka) + more)
+        self.file.write_text(
+            toml(url, servers, unique, list(streams), kafka=kafka, upstream={"continuity": continuity}) + more
+        )
 
     async def __call__(self, *arguments: str) -> Output:
         self._capsys.readouterr()

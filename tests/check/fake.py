@@ -1,4 +1,6 @@
-"""A small OpticOdds for the checks: its lists, its streams' answers to a connect, and whatever a test bends in it."""
+"""A small OpticOdds for the checks: its lists, its fixtures with odds and results, its streams' answers to a connect,
+and whatever a test bends in it.
+"""
 
 import time
 from email.utils import formatdate
@@ -15,11 +17,14 @@ def item(name: str, **more: object) -> dict[str, Any]:
 
 
 class FakeOpticOdds:
-    """Serves /sports, /leagues, /sportsbooks and streams; an async context manager.
+    """Serves /sports, /leagues, /sportsbooks, fixtures, their odds and results, and streams; an async context manager.
 
     Attributes:
         lists: What each path lists; leagues by their sport.
+        headers: What stands beside every answer.
         licensed: The sports whose streams open.
+        fixtures: The ids of the fixtures of each sport, in any of its leagues.
+        untold: Paths of snapshots that have nothing of any fixture.
         ahead_s: By how much its clock is ahead.
         answers: By path, a fixed answer in the place of the right one.
         page: Items on a page.
@@ -35,6 +40,9 @@ class FakeOpticOdds:
         }
         self.books = [item(name) for name in ("DraftKings", "FanDuel", "BetMGM", "Bet365", "Bet Rivers")]
         self.licensed = {"basketball", "soccer"}
+        self.fixtures = {"basketball": [f"B{n}" for n in range(7)], "soccer": ["S0"]}
+        self.untold: set[str] = set()
+        self.headers: dict[str, str] = {"x-ratelimit-limit": "2500"}
         self.ahead_s = 0.0
         self.answers: dict[str, web.Response] = {}
         self.page = 2
@@ -58,6 +66,7 @@ class FakeOpticOdds:
         await self._runner.cleanup()
 
     async def _stamp(self, _: web.Request, response: web.StreamResponse) -> None:
+        response.headers.update(self.headers)
         response.headers["Date"] = formatdate(time.time() + self.ahead_s, usegmt=True)
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
@@ -71,11 +80,20 @@ class FakeOpticOdds:
             return web.json_response({"error": "Invalid or inactive API key"}, status=401)
         if path.startswith("stream/"):
             return await self._stream(request, path.split("/")[2])
-        lists = {"sports": self.sports, "sportsbooks": self.books}
-        found = self.leagues.get(request.query.get("sport", ""), []) if path == "leagues" else lists[path]
+        found = self._list(path, request.query.get("sport", ""), request.query.getall("fixture_id", []))
         number = int(request.query.get("page", "1"))
         part = found[(number - 1) * self.page : number * self.page]
         return web.json_response({"data": part, "page": number, "has_more": number * self.page < len(found)})
+
+    def _list(self, path: str, sport: str, fixtures: list[str]) -> list[dict[str, Any]]:
+        if path == "fixtures/active":
+            return [{"id": fixture} for fixture in self.fixtures[sport]]
+        told = [fixture for fixture in fixtures if path not in self.untold]
+        if path == "fixtures/results":
+            return [{"fixture": {"id": fixture}} for fixture in told]
+        if path in {"fixtures/odds", "copilot/fixtures/odds"}:
+            return [{"id": fixture, "odds": []} for fixture in told]
+        return {"sports": self.sports, "sportsbooks": self.books, "leagues": self.leagues.get(sport, [])}[path]
 
     async def _stream(self, request: web.Request, sport: str) -> web.StreamResponse:
         if sport not in self.licensed:

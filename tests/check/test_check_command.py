@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 from confluent_kafka import KafkaException
 
 from bridge.check.findings import Finding, Level, Section, as_json
@@ -31,7 +32,7 @@ async def test_all_is_right(kafka: EmbeddedKafka, unique: str, upstream: FakeOpt
     assert {finding["level"] for finding in output.findings} == {"ok"}, output.out
     assert output.code == 0
     assert {finding["check"] for finding in output.findings} >= {
-        *("file", "key", "sport", "league", "sportsbook", "feed", "clock"),
+        *("file", "key", "sport", "league", "sportsbook", "feed", "snapshot", "requests", "clock"),
         *("server", "broker", "transactions", "timeout", "replication", "compression", "acl", "topic", "checkpoints"),
     }
     assert "SERVERS" not in output.out
@@ -50,8 +51,8 @@ async def test_the_json_has_the_documented_shape(
 ) -> None:
     command.configure(kafka.bootstrap_servers, unique, upstream)
     body = json.loads((await command.check()).out)
-    assert list(body) == ["v", "exit_code", "counts", "findings", "streams", "topics"]
-    assert (body["v"], body["exit_code"]) == (1, 0)
+    assert list(body) == ["v", "exit_code", "counts", "findings", "continuity", "streams", "topics"]
+    assert (body["v"], body["exit_code"], body["continuity"]) == (1, 0, "reconcile")
     assert set(body["counts"]) == {"ok", "warning", "wrong"}
     assert sum(body["counts"].values()) == len(body["findings"])
     for finding in body["findings"]:
@@ -190,6 +191,20 @@ async def test_a_wrong_name_ends_with_5(
     assert "  ✗ upstream knows no sportsbook 'DraftKigns', " in printed.out
     assert "— did you mean 'DraftKings'?" in printed.out
     assert "1 wrong" in printed.out.splitlines()[-1]
+
+
+async def test_a_key_without_the_snapshot_ends_with_5(
+    kafka: EmbeddedKafka, unique: str, upstream: FakeOpticOdds, command: Command
+) -> None:
+    upstream.answers["fixtures/active"] = web.Response(status=403, text='{"error":"streams only"}')
+    command.configure(kafka.bootstrap_servers, unique, upstream)
+    printed = await command("check")
+    assert printed.code == 5
+    (told,) = [line for line in printed.out.splitlines() if "  ✗ odds of basketball: upstream refuses the snap" in line]
+    assert "streams only" in told
+    assert '— set upstream.continuity = "announce"' in told
+    command.configure(kafka.bootstrap_servers, unique, upstream, continuity="announce")
+    assert (await command("check")).code == 0
 
 
 async def test_a_configuration_that_cannot_be_used_is_json_too(command: Command) -> None:

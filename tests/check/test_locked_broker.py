@@ -99,6 +99,9 @@ async def test_one_that_is_missing_is_named_with_the_command(
     for finding in bad(output):
         assert f"--operation {operation}" in finding["fix"]
         assert "--allow-principal User:bridge" in finding["fix"]
+    if operation == "Read":
+        abouts = {finding["about"] for finding in bad(output)}
+        assert abouts == {f"Read topic {unique}.checkpoints", f"Read topic {unique}.odds-state"}
     optional = made and operation == "Create"  # somebody made them; only unknown events would want it
     assert {finding["level"] for finding in bad(output)} == ({"warning"} if optional else {"wrong"})
     assert output.code == (0 if optional else 3)

@@ -38,7 +38,8 @@ async def findings(
     silence_s: float = 5.0,
 ) -> list[Finding]:
     file = folder / "check.toml"
-    file.write_text(toml(simulator.base_url, "127.0.0.1:1", "x", list(streams), upstream={"silence_s": silence_s}))
+    settings = {"silence_s": silence_s, "continuity": "reconcile"}
+    file.write_text(toml(simulator.base_url, "127.0.0.1:1", "x", list(streams), upstream=settings))
     questions = UpstreamQuestions(load(file, {}, need_key=False), lambda: key)
     await questions.ask()
     return questions.findings
@@ -51,7 +52,8 @@ def wrong(found: list[Finding]) -> dict[str, str]:
 async def test_all_is_right(simulator: Simulator, tmp_path: Path) -> None:
     found = await findings(simulator, tmp_path)
     assert {finding.level for finding in found} == {Level.OK}, [finding.line() for finding in found]
-    assert {finding.check for finding in found} == {"key", "sport", "feed", "league", "sportsbook", "clock"}
+    checks = {"key", "sport", "feed", "league", "sportsbook", "snapshot", "requests", "clock"}
+    assert {finding.check for finding in found} == checks
     assert len(await simulator.control.connects()) == 4
 
 
@@ -75,6 +77,32 @@ async def test_names_that_nobody_knows(simulator: Simulator, tmp_path: Path) -> 
     assert "did you mean 'DraftKings'?" in told["Draftking"]
     assert "did you mean 'Pinnacle'?" in told["Pinacle"]
     assert "'NBA'" in told["NBAA"]
+
+
+async def test_a_key_that_is_not_licensed_for_snapshots(simulator: Simulator, tmp_path: Path) -> None:
+    await simulator.control.fault("unlicensed", path="/fixtures/odds")
+    await simulator.control.fault("unlicensed", path="/copilot/fixtures/odds")
+    found = await findings(simulator, tmp_path)
+    levels = {finding.about: finding.level for finding in found if finding.check == "snapshot"}
+    assert levels == {
+        "odds/basketball": Level.WRONG,
+        "odds/soccer": Level.WRONG,
+        "results/tennis": Level.OK,
+        "copilot/basketball": Level.WARNING,  # upstream answers, and tells nothing
+    }
+    assert all('upstream.continuity = "announce"' in finding.fix for finding in found if finding.level is not Level.OK)
+
+
+async def test_how_much_a_comparison_asks_of_upstream(tmp_path: Path) -> None:
+    async with Simulator(SimulatorOptions(rate=0.0, fixtures=7, rest_limit=100)) as simulator:
+        found = await findings(
+            simulator, tmp_path, [STREAMS[0], {**STREAMS[0], "name": "more", "sportsbook": ["FanDuel"]}]
+        )
+        (told,) = [finding.text for finding in found if finding.check == "requests"]
+        assert "comparing 2 streams with the snapshot takes about 6 requests" in told
+        assert "upstream allows 100 in 15 s" in told
+        lists = [request for request in await simulator.control.requests() if request["path"] == "/fixtures/active"]
+        assert len(lists) == 1, "both streams have the same fixtures"
 
 
 @pytest.mark.parametrize("fault", ["rest-refuse", "rest-tear", "rest-malformed"])

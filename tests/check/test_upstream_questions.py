@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
+from bridge.check import snapshot
 from bridge.check import upstream as module
 from bridge.check.findings import Finding, Level
 from bridge.check.upstream import UpstreamQuestions
@@ -35,9 +36,11 @@ async def findings(
     *,
     key: str = KEY,
     url: str = "",
+    continuity: str = "reconcile",
 ) -> list[Finding]:
     file = folder / "check.toml"
-    file.write_text(toml(url or upstream.base_url, "127.0.0.1:1", "x", list(streams), upstream={"silence_s": 2.0}))
+    settings = {"silence_s": 2.0, "continuity": continuity}
+    file.write_text(toml(url or upstream.base_url, "127.0.0.1:1", "x", list(streams), upstream=settings))
     questions = UpstreamQuestions(load(file, {}, need_key=False), lambda: key)
     await questions.ask()
     for finding in questions.findings:
@@ -186,3 +189,114 @@ async def test_a_hanging_upstream_is_left_in_time(tmp_path: Path) -> None:
         found = await findings(FakeOpticOdds(), tmp_path, url=f"http://127.0.0.1:{port}/api/v3")
     assert [finding.check for finding in found] == ["reach", "names"]
     assert "within 2 s" in found[0].text
+
+
+# --- the snapshot -------------------------------------------------------------------------------------------------
+
+
+async def test_the_snapshot_is_asked_for_as_a_bridge_would(upstream: FakeOpticOdds, tmp_path: Path) -> None:
+    upstream.page = 100
+    found = await findings(upstream, tmp_path)
+    asked = [request for request in upstream.requests if request.startswith(("fixtures/", "copilot/"))]
+    assert sorted(asked) == [
+        "copilot/fixtures/odds?fixture_id=B0&fixture_id=B1&fixture_id=B2&fixture_id=B3&fixture_id=B4",
+        "fixtures/active?sport=basketball",
+        "fixtures/active?sport=basketball&league=NBA&league=spain_-_acb",
+        "fixtures/active?sport=basketball&league=NCAAB",
+        "fixtures/active?sport=soccer",
+        "fixtures/odds?sportsbook=DraftKings&sportsbook=bet_rivers&odds_format=AMERICAN"
+        "&fixture_id=B0&fixture_id=B1&fixture_id=B2&fixture_id=B3&fixture_id=B4",
+        "fixtures/results?fixture_id=S0&include_cancelled=true",
+    ]
+    assert {finding.about for finding in of(found, "snapshot", Level.OK)} == {
+        "odds/basketball",
+        "results/soccer",
+        "copilot/basketball",
+    }
+    (requests,) = of(found, "requests")
+    # Three streams with a page and 7 fixtures in questions of 5; one with a page and a question for results.
+    assert "comparing 4 streams with the snapshot takes about 11 requests" in requests.text
+    assert "upstream allows 2,500 in 15 s" in requests.text
+
+
+@pytest.mark.parametrize("path", ["fixtures/active", "fixtures/odds"])
+async def test_a_key_without_the_snapshot_is_told_what_to_set(
+    upstream: FakeOpticOdds, tmp_path: Path, path: str
+) -> None:
+    upstream.answers[path] = web.Response(status=403, text='{"error":"streams only"}')
+    found = await findings(upstream, tmp_path)
+    refused = of(found, "snapshot", Level.WRONG)
+    assert "odds/basketball" in {finding.about for finding in refused}
+    assert len(refused) == (3 if path == "fixtures/active" else 1)
+    for finding in refused:
+        assert "streams only" in finding.text
+        assert finding.fix.startswith('set upstream.continuity = "announce"')
+    assert len(of(found, "feed", Level.OK)) == 3
+
+
+async def test_where_gaps_are_only_told_the_snapshot_is_not_needed(upstream: FakeOpticOdds, tmp_path: Path) -> None:
+    upstream.answers["fixtures/odds"] = web.Response(status=403, text='{"error":"streams only"}')
+    upstream.fixtures["soccer"] = []
+    upstream.untold.add("copilot/fixtures/odds")
+    upstream.headers["x-ratelimit-limit"] = "3"
+    found = await findings(upstream, tmp_path, continuity="announce")
+    assert {finding.level for finding in found} == {Level.OK}
+    (refused,) = [finding for finding in of(found, "snapshot") if finding.about == "odds/basketball"]
+    assert "streams only" in refused.text
+
+
+async def test_a_snapshot_that_tells_nothing_is_no_proof_of_anything(upstream: FakeOpticOdds, tmp_path: Path) -> None:
+    upstream.untold |= {"copilot/fixtures/odds", "fixtures/results"}
+    upstream.fixtures["soccer"] = []
+    found = await findings(upstream, tmp_path)
+    told = {finding.about: finding for finding in of(found, "snapshot", Level.WARNING)}
+    assert set(told) == {"copilot/basketball", "results/soccer"}
+    assert "nothing of the 5 fixtures" in told["copilot/basketball"].text
+    assert "no fixture is on offer" in told["results/soccer"].text
+    assert not of(found, "snapshot", Level.WRONG)
+
+
+async def test_results_of_games_that_have_not_begun_need_not_be_there(upstream: FakeOpticOdds, tmp_path: Path) -> None:
+    upstream.untold.add("fixtures/results")
+    found = await findings(upstream, tmp_path)
+    assert {finding.level for finding in of(found, "snapshot")} == {Level.OK}
+
+
+async def test_a_snapshot_that_cannot_be_had_now_is_not_called_refused(upstream: FakeOpticOdds, tmp_path: Path) -> None:
+    upstream.answers["fixtures/odds"] = web.Response(status=503, text="later")
+    (told,) = of(await findings(upstream, tmp_path), "snapshot", Level.WARNING)
+    assert (told.about, told.fix) == ("odds/basketball", "try again later")
+
+
+async def test_a_stream_that_is_refused_is_told_once(upstream: FakeOpticOdds, tmp_path: Path) -> None:
+    upstream.licensed = {"soccer"}
+    found = await findings(upstream, tmp_path)
+    assert {finding.about for finding in of(found, "snapshot")} == {"results/soccer"}
+
+
+@pytest.mark.parametrize(
+    ("limit", "level", "words"),
+    [
+        ("4", Level.WARNING, "more than upstream allows in 15 s (4): it takes about 45 s"),
+        ("", Level.OK, "upstream tells no limit"),
+        ("many", Level.OK, "upstream tells no limit"),
+    ],
+)
+async def test_requests_against_the_limit(
+    upstream: FakeOpticOdds, tmp_path: Path, limit: str, level: Level, words: str
+) -> None:
+    upstream.page = 100
+    upstream.headers["x-ratelimit-limit"] = limit
+    (told,) = of(await findings(upstream, tmp_path), "requests")
+    assert told.level is level
+    assert words in told.text
+
+
+async def test_a_list_without_an_end_is_left(
+    upstream: FakeOpticOdds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshot, "LIST_S", 0.0)
+    found = await findings(upstream, tmp_path)
+    assert {finding.level for finding in of(found, "snapshot")} == {Level.WARNING}
+    assert all("doesn't end" in finding.text for finding in of(found, "snapshot"))
+    assert not of(found, "requests")

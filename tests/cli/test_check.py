@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -49,7 +50,8 @@ def test_offline_prints_streams_shards_and_topics(config: Path, capsys: pytest.C
     out, err = capsys.readouterr()
     lines = [line.split("\t") for line in out.splitlines()]
     assert lines[0] == ["2 streams from https://api.opticodds.com/api/v3 to localhost:9092, on 2 of 4 shards"]
-    assert lines[2:5] == [
+    assert lines[1] == ['continuity = "reconcile": a gap is told, and mended from upstream\'s snapshot']
+    assert lines[3:6] == [
         ["stream", "shard", "request", "topic prefix"],
         [
             "nba",
@@ -60,8 +62,8 @@ def test_offline_prints_streams_shards_and_topics(config: Path, capsys: pytest.C
         ],
         ["nba-results", "0", "/stream/results/basketball", "results."],
     ]
-    assert lines[6] == ["topic", "partitions", "cleanup", "for"]
-    topics = {line[0]: line[1:] for line in lines[7:]}
+    assert lines[7] == ["topic", "partitions", "cleanup", "for"]
+    topics = {line[0]: line[1:] for line in lines[8:]}
     assert topics["opticodds.odds"] == ["12", "delete", "odds"]
     assert topics["opticodds.odds-state"] == ["12", "compact", "odds-state"]
     assert topics["opticodds.checkpoints"] == ["4", "compact", "checkpoints"]
@@ -69,6 +71,14 @@ def test_offline_prints_streams_shards_and_topics(config: Path, capsys: pytest.C
     assert "results.checkpoints" not in topics
     assert "upstream.api_key stands in the configuration file" in err
     assert "s3cret-key" not in out + err
+
+
+def test_offline_tells_what_follows_a_gap(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config.write_text(GOOD.replace("[kafka]", 'continuity = "announce"\n[kafka]'), encoding="utf-8")
+    assert main(["check", "--offline", "-c", str(config)]) == 0
+    assert capsys.readouterr().out.splitlines()[1].startswith('continuity = "announce": a gap is told, and not mended')
+    assert main(["check", "--offline", "--json", "-c", str(config)]) == 0
+    assert json.loads(capsys.readouterr().out)["continuity"] == "announce"
 
 
 def test_a_terminal_gets_a_table(
