@@ -146,7 +146,7 @@ WRONG = [
         "continuity/compare.py",
         "        if told.live_ms < self._sent_ms - LIVE_MARGIN_MS:\n            return True\n",
         "        if told:\n            return True\n",
-        (RULES + "test_compare.py", RULES + "test_compare_properties.py"),
+        (RULES + "test_compare_scope.py", RULES + "test_compare_properties.py"),
     ),
     Wrong(
         "an entry that overtakes a snapshot's change is hidden by it",

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from bridge.continuity import (
     Board,
@@ -22,25 +22,13 @@ from bridge.continuity import (
 from bridge.entries import EntryId
 from bridge.records import order
 from bridge.simulator import shapes
+from tests.support.compared import Fields, Row
 
 START_MS = 1_790_000_000_000
 STALE_MS = 10_000
 """A snapshot is this old at most."""
 
-Fields = dict[str, Any]
 Item = tuple[bytes, bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A fixture of an answer."""
-
-    id: str
-    game_id: str
-    is_live: bool | None
-    sport: str = "basketball"
-    league: str = "NBA"
-    league_id: str = "nba"
 
 
 class Sent(NamedTuple):
@@ -201,7 +189,7 @@ class Bridge:
         found: list[Difference] = []
         for game, fixture in (("10-10", "F1"), ("20-20", "mlb:F2")):
             odds = [shapes.odd(fields) for key, fields in moment.open.items() if fixture_of(key) == fixture]
-            row = Row(fixture, game, moment.live[fixture])
+            row = Row(fixture, game, is_live=moment.live[fixture])
             found += compare(self.board, index, row, odds, books=books, sent_ms=answer.sent_ms)
         for difference in found:
             self.board.move(difference.strayed, difference.place)
