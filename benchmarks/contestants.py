@@ -1,15 +1,18 @@
 """Who is measured: programs, and how each is started."""
 
 import json
+import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.pool import BOOKS, LEAGUES, SPORT, league_name
-from benchmarks.scene import ROOT, Child, Scene
+from benchmarks.scene import Child, Scene, sections, until
 
 BASELINES = Path(__file__).parent / "baselines"
+PYTHON = Path(os.environ.get("BENCH_PYTHON", ".venv-bench/bin/python"))
+"""Where the baselines' packages are; `make` says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,61 +23,93 @@ class Contestant:
         name: Short, for files.
         title: For people.
         script: A baseline's file; "" for the bridge.
-        kafka: The bridge's settings under [kafka].
-        top: The bridge's settings that stand in no section.
+        settings: The bridge's settings, by section; all others have their defaults.
+        streams: How many streams share the leagues, in the bridge.
+        shards: How many shards they are dealt out to, in the bridge.
     """
 
     name: str
     title: str
     script: str = ""
-    kafka: Mapping[str, object] = field(default_factory=dict)
-    top: Mapping[str, object] = field(default_factory=dict)
+    settings: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    streams: int = 1
+    shards: int = 4
 
 
-GUIDE = Contestant("guide", "the guide's loop (requests, sseclient-py, json, confluent-kafka)", "guide.py")
+_ANNOUNCE: Mapping[str, object] = {"continuity": "announce"}
+
+GUIDE = Contestant("guide", "the guide's loop: requests, sseclient-py, json, confluent-kafka", "guide.py")
 AIOKAFKA = Contestant("aiokafka", "aiohttp, json, aiokafka `send`", "plain_aiokafka.py")
 QUIX = Contestant("quix", "Quix Streams, a stateful source", "quix.py")
-AT_LEAST_ONCE = Contestant("at-least-once", "the bridge, at-least-once", kafka={"delivery": "at-least-once"})
-EXACTLY_ONCE = Contestant("exactly-once", "the bridge, exactly once")
+AT_LEAST_ONCE = Contestant(
+    "at-least-once",
+    "oddsbridge, at-least-once",
+    settings={"upstream": _ANNOUNCE, "kafka": {"delivery": "at-least-once"}},
+)
+EXACTLY_ONCE = Contestant("exactly-once", "oddsbridge, exactly once", settings={"upstream": _ANNOUNCE})
+WHOLE = Contestant("continuity", "oddsbridge, exactly once, continuity and odds-state (its defaults)")
+
+ALL = (GUIDE, AIOKAFKA, QUIX, AT_LEAST_ONCE, EXACTLY_ONCE, WHOLE)
 
 
-def start(scene: Scene, who: Contestant, prefix: str, *, streams: int = 1, shards: int = 4) -> Child:
-    """Start one on the measured core, to write topics with a prefix.
+def start(scene: Scene, who: Contestant, prefix: str) -> Child:
+    """Start one on the measured core, and wait until it has connected.
 
     Args:
         scene: Where.
         who: Which.
         prefix: Of its topics.
-        streams: How many streams share the leagues; for the bridge.
-        shards: How many shards they are dealt out to; for the bridge.
+
+    Raises:
+        Failed: It doesn't connect.
     """
+    return launch(scene, who, prefix, command(scene, who, prefix))
+
+
+def launch(scene: Scene, who: Contestant, prefix: str, line: list[str]) -> Child:
+    """The same with a command line that is given."""
+    there = scene.upstream.streams()
+    child = scene.start(f"{prefix}{who.name}", line, measured=True)
+    try:
+        until(
+            lambda: child.check() and scene.upstream.streams() == there + who.streams,
+            within=60,
+            what=f"{who.name} to connect",
+        )
+    except BaseException:
+        child.kill()
+        raise
+    return child
+
+
+def command(scene: Scene, who: Contestant, prefix: str) -> list[str]:
+    """The command line of one, its configuration written; the bridge as users run it."""
     if who.script:
-        python = ROOT / ".venv-bench" / "bin" / "python"
-        command = [str(python), str(BASELINES / who.script), scene.upstream.base_url, scene.servers, prefix]
-        return scene.start(who.name, command)
+        return [str(PYTHON), str(BASELINES / who.script), scene.upstream.base_url, scene.servers, prefix]
     file = scene.folder / f"{prefix}toml"
-    file.write_text(config(scene, who, prefix, streams=streams, shards=shards), encoding="utf-8")
-    return scene.start(who.name, [str(Path(sys.executable).with_name("oddsbridge")), "run", "-c", str(file)])
+    file.write_text(_configuration(scene, who, prefix), encoding="utf-8")
+    return [str(Path(sys.executable).with_name("oddsbridge")), "run", "-c", str(file)]
 
 
-def config(scene: Scene, who: Contestant, prefix: str, *, streams: int, shards: int) -> str:
-    """The bridge's configuration: its own defaults, but for what a contestant sets."""
-    sections: dict[str, Mapping[str, object]] = {
-        "upstream": {"base_url": scene.upstream.base_url},
-        "kafka": {"bootstrap_servers": scene.servers, "topic_prefix": prefix, "shards": shards, **who.kafka},
-        "admin": {"listen": "127.0.0.1:0"},
-        "log": {"format": "json"},
-    }
-    lines = [f"{key} = {json.dumps(value)}" for key, value in who.top.items()]
-    for name, values in sections.items():
-        lines += [f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in values.items())]
-    for number in range(streams):
+def _configuration(scene: Scene, who: Contestant, prefix: str) -> str:
+    settings = who.settings
+    lines = sections(
+        {
+            "upstream": {"base_url": scene.upstream.base_url, **settings.get("upstream", {})},
+            "kafka": {
+                "bootstrap_servers": scene.servers,
+                "topic_prefix": prefix,
+                "shards": who.shards,
+                **settings.get("kafka", {}),
+            },
+            "admin": {"listen": "127.0.0.1:0"},
+            "log": {"format": "json"},
+        }
+    )
+    for number in range(who.streams):
         lines += ["[[streams]]", f'name = "s{number:03d}"', 'feed = "odds"', f'sport = "{SPORT}"']
         lines.append(f"sportsbook = {json.dumps(BOOKS)}")
-        if streams > 1:
-            lines.append(f"league = {json.dumps(_leagues(number, streams))}")
+        if who.streams > 1:
+            leagues = [league_name(league) for league in range(number, LEAGUES, who.streams)]
+            lines.append(f"league = {json.dumps(leagues)}")
     return "\n".join(lines) + "\n"
-
-
-def _leagues(number: int, streams: int) -> Sequence[str]:
-    return [league_name(league) for league in range(number, LEAGUES, streams)]

@@ -54,8 +54,10 @@ class Tally:
 
     def record(self, key: bytes, value: bytes) -> None:
         """Count one record."""
-        at = value.find(_FIELD) + len(_FIELD)
-        text = value[at : value.find(b",", at)]
+        self.stamped(key, stamp_of(value))
+
+    def stamped(self, key: bytes, text: bytes) -> None:
+        """Count one record by its key and the time that stands in its value."""
         event = self._texts.get(text)
         if event is None:
             event = self._texts[text] = self._by_stamp.get(stamp_us(text), -1)
@@ -72,6 +74,12 @@ class Tally:
         sent = sum(len(self._bits[number]) for number, _ in self._events)
         arrived = sum(seen.bit_count() for seen in self._seen)
         return Count(sent, arrived, sent - arrived, self._doubled, self._foreign)
+
+
+def stamp_of(value: bytes) -> bytes:
+    """The `timestamp` in an odd, as it is written there."""
+    at = value.find(_FIELD) + len(_FIELD)
+    return value[at : value.find(b",", at)]
 
 
 def stamp_us(text: bytes) -> int:

@@ -3,6 +3,7 @@
 import os
 import platform
 import shutil
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 import psutil
@@ -28,9 +29,9 @@ class Place:
         if self.pinned:
             os.sched_setaffinity(0, self._others)
 
-    def measured(self, command: list[str]) -> list[str]:
+    def measured(self, command: Sequence[str]) -> list[str]:
         """A command line that runs on the measured core alone."""
-        return ["taskset", "-c", self._measured, *command] if self.pinned else command
+        return ["taskset", "-c", self._measured, *command] if self.pinned else list(command)
 
     def describe(self) -> dict[str, object]:
         """The machine, for the table and the report."""

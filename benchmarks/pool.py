@@ -7,7 +7,7 @@ alone tells which event it came from and when that was written, whoever wrote th
 
 import json
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 BOOKS = ("Pinnacle", "DraftKings", "FanDuel", "BetMGM", "Caesars")
@@ -37,6 +37,7 @@ class Template:
         stamps: Where its time stands.
         serials: Where the number in the odds' ids stands.
         rows: The odds as the snapshot has them; none of a lock.
+        body: Which of its bytes are the event, without the framing of the chunk.
     """
 
     event: str
@@ -46,7 +47,8 @@ class Template:
     entry_ids: tuple[int, ...]
     stamps: tuple[int, ...]
     serials: tuple[int, ...]
-    rows: list[Fields] = field(default_factory=list)
+    rows: list[Fields]
+    body: slice
 
     def render(self, entry_id: bytes, stamp: bytes) -> bytearray:
         """The event with an entry id and a time; good until the next call."""
@@ -56,6 +58,13 @@ class Template:
         for at in self.stamps:
             raw[at : at + 17] = stamp
         return raw
+
+    def renumber(self, number: int) -> int:
+        """Give its odds ids of their own, from a number on; returns the next number."""
+        for at in self.serials:
+            self.raw[at : at + len(SERIAL)] = b"%07d" % number
+            number += 1
+        return number
 
 
 def league_name(number: int) -> str:
@@ -145,6 +154,7 @@ def _template(event: str, league: int, odds: list[Fields]) -> Template:
         stamps=tuple(_places(raw, STAMP)),
         serials=tuple(serials),
         rows=odds if event == "odds" else [],
+        body=slice(len(raw) - 2 - len(frame), -2),
     )
 
 

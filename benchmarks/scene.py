@@ -1,4 +1,4 @@
-"""What every measurement needs: a warm Kafka, the upstream, and processes that are measured; all end with this one."""
+"""What every measurement needs: a Kafka, the upstream, processes that are measured. All of it ends with this process."""
 
 import http.client
 import json
@@ -10,19 +10,23 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 from urllib.parse import urlencode
 
 import psutil
 
 from benchmarks.place import Place
+from benchmarks.server import BASE
 from benchmarks.topics import Topics
 from bridge.demo.kafka import EmbeddedKafka
 from bridge.demo.options import MEASURING
 from bridge.demo.watcher import Watcher
 
-ROOT = Path(os.environ.get("BENCH_ROOT") or Path(__file__).parent.parent)
 KEY = "demo-key"
+"""No secret: the upstream lets everybody in."""
+
+_PATIENCE_S = 240.0
 
 
 class Failed(Exception):
@@ -30,7 +34,13 @@ class Failed(Exception):
 
 
 class Child:
-    """A process that is measured or helps to measure."""
+    """A process that is measured, or helps to measure.
+
+    Args:
+        watcher: What started it.
+        process: The process.
+        output: The file that has what it prints.
+    """
 
     def __init__(self, watcher: Watcher, process: subprocess.Popen[bytes], output: Path) -> None:
         self._watcher = watcher
@@ -48,65 +58,87 @@ class Child:
         """All that it printed."""
         return self._output.read_text(encoding="utf-8", errors="replace")
 
-    def check(self) -> None:
-        """Raise if it has ended by itself."""
-        if self._process.poll() is not None:
+    @property
+    def runs(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.poll() is None
+
+    def check(self) -> bool:
+        """True, while it runs.
+
+        Raises:
+            Failed: It has ended by itself.
+        """
+        if not self.runs:
             raise Failed(f"{self._output.stem} ended with {self._process.returncode}:\n{self.text[-3000:]}")
+        return True
 
     def cpu_s(self) -> float:
-        """Processor seconds so far, of its children too."""
-        total = 0.0
-        for process in [self._seen, *self._seen.children(recursive=True)]:
-            times = process.cpu_times()
-            total += times.user + times.system
-        return total
+        """Processor seconds so far, its children's too."""
+        return sum(t.user + t.system for t in (process.cpu_times() for process in self._family()))
 
     def memory_mb(self) -> float:
-        """Memory that it holds, its children's too: RSS without what is shared, in MB."""
-        found = [self._seen, *self._seen.children(recursive=True)]
-        return sum(float(process.memory_full_info().uss) for process in found) / 1e6
+        """Memory that is its own (USS), its children's too, in MB."""
+        return sum(float(process.memory_full_info().uss) for process in self._family()) / 1e6
 
-    def stop(self, within: float = 15.0) -> None:
+    def stop(self, within: float = 20.0) -> None:
         """SIGTERM, and SIGKILL when it takes too long."""
-        self._process.send_signal(signal.SIGTERM)
-        try:
-            self._process.wait(within)
-        except subprocess.TimeoutExpired:
-            self.kill()
-        else:
-            self._over()
+        if self.runs:
+            self._process.send_signal(signal.SIGTERM)
+            try:
+                self._process.wait(within)
+            except subprocess.TimeoutExpired:
+                self.kill()
+                return
+        self._watcher.ended(self._process)
 
     def kill(self) -> None:
-        """SIGKILL."""
-        for process in [*self._seen.children(recursive=True), self._seen]:
+        """SIGKILL, also for its children."""
+        for process in reversed(self._family()):
             process.kill()
         self._process.wait()
-        self._over()
-
-    def _over(self) -> None:
         self._watcher.ended(self._process)
+
+    def _family(self) -> list[psutil.Process]:
+        try:
+            return [self._seen, *self._seen.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return []
 
 
 class Scene:
-    """The parts of one run of the benchmark. A context manager; leaving it ends all of them."""
+    """The parts of one run of the benchmark. A context manager; leaving it ends all of them.
 
-    def __init__(self, *, properties: Mapping[str, str] | None = None) -> None:
+    Args:
+        framing: Of the streams' bodies, see `server.Server`.
+    """
+
+    def __init__(self, framing: str = "chunked") -> None:
         self.place = Place()
-        self._properties = properties
-        self._started = 0
+        self._framing = framing
+        self._numbers = 0
 
-    def __enter__(self) -> "Scene":
+    def __enter__(self) -> Self:
         self.place.step_aside()
-        self.kafka = EmbeddedKafka(jvm=MEASURING, properties=self._properties)
+        # A user's broker looks for timed-out transactions every 10 s; the embedded one is set to 1 s for the demo.
+        slow = {"transaction.abort.timed.out.transaction.cleanup.interval.ms": "10000"}
+        self.kafka = EmbeddedKafka(jvm=MEASURING, properties=slow)
         self.kafka.start()
-        self._watcher = Watcher("oddsbridge-bench-")
-        self.folder = self._watcher.folder
-        self.topics = Topics(self.servers)
-        self.upstream = UpstreamProcess(self)
+        try:
+            self._watcher = Watcher("oddsbridge-bench-")
+            self.folder = self._watcher.folder
+            self.topics = Topics(self.servers)
+            self.upstream = UpstreamProcess(self, self._framing)
+        except BaseException as error:
+            self.__exit__(type(error), error, error.__traceback__)
+            raise
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._watcher.close()
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if hasattr(self, "_watcher"):
+            self._watcher.close()
         self.kafka.stop()
 
     @property
@@ -114,68 +146,81 @@ class Scene:
         """Kafka's address."""
         return self.kafka.bootstrap_servers
 
-    def start(self, name: str, command: Sequence[str], *, measured: bool = True) -> Child:
-        """Start a process, on the measured core or on the others.
+    def name(self, what: str) -> str:
+        """A prefix of topics, or a name of a file, that nothing else in this run has."""
+        self._numbers += 1
+        return f"{what}-{self._numbers:03d}."
+
+    def start(self, name: str, command: Sequence[str], *, measured: bool) -> Child:
+        """Start a process.
 
         Args:
             name: Of the file that takes what it prints.
             command: The program and its arguments.
-            measured: On the measured core.
+            measured: Whether it runs on the measured core, or on the others.
         """
-        self._started += 1
-        output = self.folder / f"{self._started:03d}-{name}.log"
+        output = self.folder / f"{self.name(name)}log"
         env = {n: v for n, v in os.environ.items() if not n.startswith("ODDSBRIDGE_")}
-        env |= {"ODDSBRIDGE_UPSTREAM__API_KEY": KEY, "PYTHONPATH": str(ROOT)}
-        line = self.place.measured(list(command)) if measured else list(command)
+        env |= {"ODDSBRIDGE_UPSTREAM__API_KEY": KEY, "PYTHONUNBUFFERED": "1"}
+        line = self.place.measured(command) if measured else list(command)
         with output.open("wb") as file:
             return Child(self._watcher, self._watcher.start(line, output=file, env=env), output)
 
 
 class UpstreamProcess:
-    """The upstream's process, and what it is told."""
+    """The upstream's process, and what it is told.
 
-    def __init__(self, scene: Scene) -> None:
-        self._child = scene.start("upstream", [sys.executable, "-m", "benchmarks.upstream"], measured=False)
-        self._log = scene.folder / "sent"
-        self._port = 0
-        until(self._find_port, within=30, what="the upstream")
+    Args:
+        scene: Where it runs.
+        framing: Of the streams' bodies.
+    """
+
+    def __init__(self, scene: Scene, framing: str) -> None:
+        self._child = scene.start("upstream", [sys.executable, "-m", "benchmarks.upstream", framing], measured=False)
+        self.log = scene.folder / "sent"
+        """Pairs of 64-bit integers: an event's place in the pool, and its time in microseconds."""
+        self.port = 0
+        until(self._find_port, within=60, what="the upstream")
 
     def _find_port(self) -> bool:
         self._child.check()
         _, found, port = self._child.text.partition("listening on ")
-        self._port = int(port) if found and port.endswith("\n") else 0
-        return self._port > 0
+        self.port = int(port) if found and port.endswith("\n") else 0
+        return self.port > 0
 
     @property
     def base_url(self) -> str:
         """Where it is."""
-        return f"http://127.0.0.1:{self._port}/api/v3"
+        return f"http://127.0.0.1:{self.port}{BASE}"
+
+    def hush(self) -> None:
+        """End a pace before its time."""
+        self._tell("hush")
 
     def streams(self) -> int:
         """How many streams are open."""
         return int(self._tell("state")["streams"])
 
     def flat(self, seconds: float, odds: int = 10**9) -> dict[str, Any]:
-        """Send flat out for so many seconds, or so many odds; returns what was sent."""
-        return self._tell("flat", seconds=seconds, odds=odds, log=self._log)
+        """Send flat out for so many seconds, or so many odds; returns what was sent, and when."""
+        return self._tell("flat", seconds=seconds, odds=odds)
 
     def pace(self, seconds: float, rate: float) -> dict[str, Any]:
-        """Send `rate` odds a second for so many seconds; returns what was sent."""
-        return self._tell("pace", seconds=seconds, rate=rate, log=self._log)
+        """Send `rate` odds a second for so many seconds; returns what was sent, and when."""
+        return self._tell("pace", seconds=seconds, rate=rate)
+
+    def fresh(self, odds: int) -> dict[str, Any]:
+        """Send so many odds, none twice; returns what was sent, and when."""
+        return self._tell("fresh", odds=odds)
 
     def forget(self) -> None:
         """Begin a new log of what is sent."""
-        self._log.unlink(missing_ok=True)
-
-    @property
-    def log(self) -> Path:
-        """Pairs of 64-bit integers: an event's place in the pool, and its time in microseconds."""
-        return self._log
+        self.log.unlink(missing_ok=True)
 
     def _tell(self, what: str, **options: object) -> dict[str, Any]:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=120)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=_PATIENCE_S)
         try:
-            connection.request("GET", f"/_bench/{what}?{urlencode(options)}")
+            connection.request("GET", f"{BASE}/_bench/{what}?{urlencode({**options, 'log': self.log})}")
             answer: dict[str, Any] = json.loads(connection.getresponse().read())
             return answer
         finally:
@@ -185,8 +230,14 @@ class UpstreamProcess:
 def until(true: Callable[[], bool], *, within: float, what: str, every: float = 0.02) -> None:
     """Wait until something is so.
 
+    Args:
+        true: Whether it is.
+        within: Seconds that it may take.
+        what: What is waited for, for the message.
+        every: Seconds between looks.
+
     Raises:
-        Failed: It is not, within so many seconds.
+        Failed: It is not so in time.
     """
     end = time.monotonic() + within
     while not true():
@@ -196,9 +247,17 @@ def until(true: Callable[[], bool], *, within: float, what: str, every: float = 
 
 
 @contextmanager
-def running(child: Child) -> Iterator[Child]:
-    """A child that is stopped in the end."""
+def killed(child: Child) -> Iterator[Child]:
+    """A child that is killed in the end: what it wrote is acknowledged by then, and an orderly end is not measured."""
     try:
         yield child
     finally:
-        child.stop()
+        child.kill()
+
+
+def sections(values: Mapping[str, Mapping[str, object]]) -> list[str]:
+    """Lines of TOML, in which texts, numbers and lists of texts look as in JSON."""
+    lines: list[str] = []
+    for name, settings in values.items():
+        lines += [f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in settings.items())]
+    return lines

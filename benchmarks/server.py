@@ -1,6 +1,5 @@
 """The raw sockets of the upstream: as much of HTTP as a stream and a REST answer take, in one loop, without a library."""
 
-import json
 import selectors
 import socket
 import time
@@ -12,8 +11,8 @@ from benchmarks.pool import Template, league_name
 
 BASE = "/api/v3"
 PING_S = 5.0
-_SEND_BYTES = 2**18
-_STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+_STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\n%b\r\n\r\n"
 
 
 class Peer:
@@ -25,7 +24,7 @@ class Peer:
         self.pool: list[int] = []
         """What of the pool the stream carries."""
         self.place = 0
-        self.opened = 0.0
+        """Where in it the stream is."""
         self.gone = False
         self._out = bytearray()
 
@@ -45,8 +44,7 @@ class Peer:
 
     def flush(self) -> None:
         """Send more of what waits."""
-        sent = self._push(self._out)
-        del self._out[:sent]
+        del self._out[: self._push(self._out)]
 
     def _push(self, data: bytes | bytearray) -> int:
         try:
@@ -64,11 +62,14 @@ class Server:
     Args:
         pool: The events, which decide what a stream with some leagues carries.
         board: Answers REST questions.
+        chunked: Whether a stream's body comes in HTTP chunks, an event each, as from any server of HTTP/1.1 that can't
+            tell a body's length; else it has no framing, and ends with the connection.
     """
 
-    def __init__(self, pool: Sequence[Template], board: Board) -> None:
+    def __init__(self, pool: Sequence[Template], board: Board, *, chunked: bool) -> None:
         self._pool = pool
         self._board = board
+        self._chunked = chunked
         self._selector = selectors.SelectSelector()  # the only one whose timeout is finer than a millisecond
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=512)
         self._listener.setblocking(False)
@@ -78,7 +79,6 @@ class Server:
         self.streams: list[Peer] = []
         self.commands: list[tuple[Peer, str, dict[str, str]]] = []
         """Questions below /_bench that nobody has answered yet."""
-        self.connects = 0
 
     @property
     def port(self) -> int:
@@ -86,11 +86,11 @@ class Server:
         return int(self._listener.getsockname()[1])
 
     def turn(self, timeout: float | None) -> None:
-        """Wait for sockets for at most so many seconds, and do what they ask for."""
+        """Wait for sockets for at most so many seconds (None: until something is due), and do what they ask for."""
         now = time.monotonic()
         if now >= self._ping_at:
             self._ping_at = now + PING_S
-            self.ping()
+            self._ping()
         wait = self._ping_at - now if timeout is None else min(timeout, self._ping_at - now)
         for key, mask in self._selector.select(max(0.0, wait)):
             peer: Peer | None = key.data
@@ -109,28 +109,30 @@ class Server:
             self._drop(peer)
             return
         wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if peer.busy or hungry else 0)
-        if self._watched.get(peer) != wanted:
+        if self._watched.get(peer, wanted) != wanted:
             self._watched[peer] = wanted
             self._selector.modify(peer.sock, wanted, peer)
-
-    def ping(self) -> None:
-        """A ping on every stream."""
-        text = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()).encode()
-        for peer in list(self.streams):
-            if not peer.busy:
-                peer.send(chunk(b"event: ping\nretry: 5000\ndata: %b\n\n" % text))
-                self.watch(peer)
-
-    def drop_streams(self) -> None:
-        """Cut every stream."""
-        for peer in list(self.streams):
-            self._drop(peer)
 
     def reply(self, peer: Peer, body: bytes, status: str = "200 OK") -> None:
         """Answer a question."""
         head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
         peer.send(head.encode() + body)
         self.watch(peer)
+
+    def framed(self, template: Template, entry_id: bytes, stamp: bytes) -> bytes:
+        """An event as it goes over the wire."""
+        raw = template.render(entry_id, stamp)
+        return bytes(raw if self._chunked else raw[template.body])
+
+    def _small(self, frame: bytes) -> bytes:
+        return b"%x\r\n%b\r\n" % (len(frame), frame) if self._chunked else frame
+
+    def _ping(self) -> None:
+        text = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()).encode()
+        for peer in list(self.streams):
+            if not peer.busy:
+                peer.send(self._small(b"event: ping\nretry: 5000\ndata: %b\n\n" % text))
+                self.watch(peer)
 
     def _accept(self) -> None:
         sock, _ = self._listener.accept()
@@ -158,38 +160,27 @@ class Server:
     def _ask(self, peer: Peer, target: str) -> None:
         url = urlsplit(target)
         query = parse_qs(url.query)
-        if url.path.startswith("/_bench/"):
-            self.commands.append((peer, url.path.removeprefix("/_bench/"), {k: v[0] for k, v in query.items()}))
-        elif url.path.startswith(f"{BASE}/stream/odds/"):
-            self._stream(peer, query.get("league", []))
+        path = url.path.removeprefix(BASE)
+        if path.startswith("/_bench/"):
+            self.commands.append((peer, path.removeprefix("/_bench/"), {k: v[0] for k, v in query.items()}))
+        elif path.startswith("/stream/odds/"):
+            self._open(peer, set(query.get("league", [])))
         else:
-            body = self._board.answer(url.path.removeprefix(BASE), query)
+            body = self._board.answer(path, query)
             if body is None:
                 self.reply(peer, b'{"error":"not found"}', "404 Not Found")
             else:
                 self.reply(peer, body)
 
-    def _stream(self, peer: Peer, leagues: list[str]) -> None:
-        wanted = set(leagues)
-        peer.pool = [n for n, t in enumerate(self._pool) if not wanted or league_name(t.league) in wanted]
-        peer.opened = time.time()
-        self.connects += 1
+    def _open(self, peer: Peer, leagues: set[str]) -> None:
+        peer.pool = [n for n, t in enumerate(self._pool) if not leagues or league_name(t.league) in leagues]
         self.streams.append(peer)
-        peer.send(_STREAM + chunk(b"event: connected\nretry: 5000\ndata: ok go\n\n"))
+        framing = b"Transfer-Encoding: chunked" if self._chunked else b"Connection: close"
+        peer.send(_STREAM % framing + self._small(b"event: connected\nretry: 5000\ndata: ok go\n\n"))
 
     def _drop(self, peer: Peer) -> None:
         if peer in self.streams:
             self.streams.remove(peer)
         if self._watched.pop(peer, None) is not None:
             self._selector.unregister(peer.sock)
-        peer.sock.close()
-
-
-def chunk(frame: bytes) -> bytes:
-    """An HTTP chunk."""
-    return b"%x\r\n%b\r\n" % (len(frame), frame)
-
-
-def dumped(body: object) -> bytes:
-    """JSON."""
-    return json.dumps(body).encode()
+            peer.sock.close()

@@ -1,13 +1,17 @@
-"""Odds a second on one core: alternating rounds, each counted."""
+"""Odds a second on one core: alternating rounds, each of them counted."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from statistics import median
+from typing import Any
 
 from benchmarks.contestants import Contestant, start
-from benchmarks.once import Count, count
+from benchmarks.once import count
 from benchmarks.pool import Template
-from benchmarks.scene import Scene, until
+from benchmarks.scene import Child, Failed, Scene, killed, until
 
 WARM_ODDS = 5_000
+NULL_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,40 +19,98 @@ class Round:
     """One round of one contestant.
 
     Attributes:
-        odds_s: Odds a second, from the first write upstream to the last record visible to a `read_committed` reader.
+        odds_s: Odds a second, from the first write upstream until the last record is visible to a `read_committed`
+            reader.
         cpu_s: Processor seconds for each million odds.
-        busy: The share of the core that it used.
-        counted: What the reader found.
+        busy: The share of its core that it used.
+        good: Whether every odd arrived exactly once.
+        counted: What the reader found, in words.
     """
 
     odds_s: float
     cpu_s: float
     busy: float
-    counted: Count
-
-    def dump(self) -> dict[str, object]:
-        """For JSON."""
-        return asdict(self) | {"good": self.counted.good}
+    good: bool
+    counted: str
 
 
-def play(scene: Scene, who: Contestant, pool: list[Template], prefix: str, seconds: float, streams: int = 1) -> Round:
-    """One round: start it, warm it, measure it, stop it, count what it wrote."""
+def null_rate(scene: Scene, reader: Sequence[str]) -> float:
+    """How many odds a second the upstream sends to a reader that does nothing with them."""
+    with killed(scene.start("null", reader, measured=True)):
+        until(lambda: scene.upstream.streams() == 1, within=30, what="the null reader")
+        sent = scene.upstream.flat(NULL_S)
+    until(lambda: scene.upstream.streams() == 0, within=30, what="the null reader to go")
+    return float(sent["odds"]) / float(sent["ended"] - sent["began"])
+
+
+def play(scene: Scene, who: Contestant, pool: Sequence[Template], seconds: float) -> Round:
+    """One round: start it, warm it, measure it, and count what it wrote.
+
+    Raises:
+        Failed: It ended, or didn't start.
+    """
     upstream, topics = scene.upstream, scene.topics
+    until(lambda: upstream.streams() == 0, within=30, what="the last contestant to go")
+    prefix = scene.name(who.name)
     topics.make(prefix)
     upstream.forget()
-    child = start(scene, who, prefix, streams=streams)
-    try:
-        until(lambda: child.check() is None and upstream.streams() == streams, within=60, what=f"{who.name} to connect")
+    with killed(start(scene, who, prefix)) as child:
+        topics.quiet(prefix, within=60)  # what continuity publishes at first
+        there = topics.stable(prefix)
         warm = upstream.flat(30, WARM_ODDS)
-        topics.quiet(prefix, at_least=warm["odds"], within=30)
-        cpu = child.cpu_s()
-        sent = upstream.flat(seconds)
-        ended = topics.quiet(prefix, at_least=warm["odds"] + sent["odds"], within=seconds + 30)
-        cpu = child.cpu_s() - cpu
-        child.check()
-    finally:
-        child.stop()
+        topics.quiet(prefix, at_least=there + warm["odds"], within=30)
+        measured = _measured(scene, child, prefix, seconds)
     counted = count(scene.servers, prefix, pool, upstream.log)
     topics.remove(prefix)
+    return Round(*measured, good=counted.good, counted=str(counted))
+
+
+def _measured(scene: Scene, child: Child, prefix: str, seconds: float) -> tuple[float, float, float]:
+    there = scene.topics.stable(prefix)
+    cpu_s = child.cpu_s()
+    sent = scene.upstream.flat(seconds)
+    ended = scene.topics.quiet(prefix, at_least=there + sent["odds"], within=seconds + 30)
+    cpu_s = child.cpu_s() - cpu_s
+    child.check()
     took = ended - sent["began"]
-    return Round(sent["odds"] / took, cpu / sent["odds"] * 1e6, cpu / took, counted)
+    return sent["odds"] / took, cpu_s / sent["odds"] * 1e6, cpu_s / took
+
+
+def rounds(
+    scene: Scene,
+    contestants: Sequence[Contestant],
+    pool: Sequence[Template],
+    *,
+    times: int,
+    seconds: float,
+    tell: Callable[[str], None],
+) -> dict[str, list[Round]]:
+    """Alternating rounds: each contestant once, then each once more, and so on. Who fails is out."""
+    played: dict[str, list[Round]] = {who.name: [] for who in contestants}
+    out: set[str] = set()
+    for number in range(1, times + 1):
+        for who in contestants:
+            if who.name in out:
+                continue
+            try:
+                result = play(scene, who, pool, seconds)
+            except Failed as failed:
+                out.add(who.name)
+                tell(f"  {who.name} is out: {failed}")
+                continue
+            played[who.name].append(result)
+            tell(
+                f"  round {number}  {who.name:14} {result.odds_s:9,.0f} odds/s  {result.cpu_s:5.1f} CPU s a million  "
+                f"{result.busy:4.0%} busy  {result.counted}"
+            )
+    return played
+
+
+def summary(played: Sequence[Round]) -> dict[str, Any]:
+    """The rounds of one contestant, with medians."""
+    return {
+        "rounds": [asdict(result) for result in played],
+        "odds_s": median(result.odds_s for result in played) if played else None,
+        "cpu_s": median(result.cpu_s for result in played) if played else None,
+        "good": bool(played) and all(result.good for result in played),
+    }

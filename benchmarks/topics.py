@@ -8,7 +8,7 @@ from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
 DATA = ("odds", "locked-odds")
 PARTITIONS = 12
 
-_QUIET_S = 1.5
+_QUIET_S = 1.0
 _EVERY_S = 0.01
 
 
@@ -50,15 +50,19 @@ class Topics:
         for future in self._admin.delete_topics(names).values() if names else ():
             future.result(30)
 
-    def stable(self, prefix: str) -> int:
-        """The sum of the ends of the data topics, as a `read_committed` reader sees them."""
+    def ends(self, prefix: str) -> dict[tuple[str, int], int]:
+        """Where each partition of the data topics ends for a `read_committed` reader."""
         wanted = {
             TopicPartition(prefix + name, partition): OffsetSpec.latest()
             for name in DATA
             for partition in range(PARTITIONS)
         }
         found = self._admin.list_offsets(wanted, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=30)
-        return sum(future.result(30).offset for future in found.values())
+        return {(part.topic, part.partition): future.result(30).offset for part, future in found.items()}
+
+    def stable(self, prefix: str) -> int:
+        """The sum of these ends: odds, and the markers of transactions."""
+        return sum(self.ends(prefix).values())
 
     def quiet(self, prefix: str, *, at_least: int = 0, within: float = 60.0) -> float:
         """Wait until nothing has become visible for a while; returns when the last did, in seconds of the epoch.

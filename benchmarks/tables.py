@@ -1,0 +1,120 @@
+"""Pure: what was measured, as Markdown tables, which a terminal shows well too."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from benchmarks.contestants import ALL
+from benchmarks.latency import SHARES
+
+Found = Mapping[str, Any]
+
+TITLES = {who.name: who.title for who in ALL}
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """A Markdown table with its columns in line: the first to the left, the others to the right."""
+    widths = [max(len(row[n]) for row in [head, *rows]) for n in range(len(head))]
+
+    def line(cells: Sequence[str]) -> str:
+        shown = [cell.rjust(width) if n else cell.ljust(width) for n, (cell, width) in enumerate(zip(cells, widths, strict=True))]
+        return f"| {' | '.join(shown)} |"
+
+    rule = [("-" * width if not n else "-" * (width - 1) + ":") for n, width in enumerate(widths)]
+    return [line(head), line(rule), *(line(row) for row in rows)]
+
+
+def throughput(found: Found, guide: str = "guide") -> list[str]:
+    """Odds a second, their spread, the ratio to the guide's loop, and processor seconds."""
+    one = found[guide]
+    rows = []
+    for name, result in found.items():
+        title = TITLES.get(name, name)
+        if not result["rounds"]:
+            rows.append([title, "failed", "", "", "", ""])
+            continue
+        rates = [each["odds_s"] for each in result["rounds"]]
+        ratio, cpu_ratio = result["odds_s"] / one["odds_s"], one["cpu_s"] / result["cpu_s"]
+        rows.append(
+            [
+                title,
+                f"{result['odds_s']:,.0f}",
+                f"{min(rates):,.0f} to {max(rates):,.0f}",
+                f"{ratio:.2f}" if result["good"] else "disqualified",
+                f"{result['cpu_s']:.1f}",
+                f"{cpu_ratio:.2f}",
+            ]
+        )
+    return table(["", "odds/s", "lowest to highest", "ratio", "CPU s a million odds", "ratio by CPU"], rows)
+
+
+def once(found: Found) -> list[str]:
+    """Who lost or doubled odds, and how many; nothing if nobody did."""
+    return [
+        f"{TITLES.get(name, name)}: round {number}: {each['counted']}"
+        for name, result in found.items()
+        for number, each in enumerate(result["rounds"], 1)
+        if not each["good"]
+    ]
+
+
+def latency(found: Found) -> list[str]:
+    """p50 / p99 / p99.9 in ms at each pace."""
+    rates = sorted({int(rate) for paces in found.values() for rate in paces})
+    rows = []
+    for name, paces in found.items():
+        cells = [_shares(paces.get(str(rate))) for rate in rates]
+        rows.append([TITLES.get(name, name), *cells])
+    return table([f"{' / '.join(SHARES)} in ms", *(f"{rate:,} odds/s" for rate in rates)], rows)
+
+
+def _shares(result: Found | None) -> str:
+    if result is None or result["p50"] is None:
+        return "failed"
+    shown = " / ".join(f"{result[name]:.1f}" for name in SHARES)
+    return shown if result["good"] else f"{shown} (not each once)"
+
+
+def many(found: Found, what: str) -> list[str]:
+    """Throughput of one contestant under several set-ups, the first as the measure."""
+    first = next(iter(found.values()))
+    rows = [
+        [
+            name.partition("-")[0],
+            f"{result['odds_s']:,.0f}",
+            f"{result['odds_s'] / first['odds_s']:.2f}",
+            f"{result['cpu_s']:.1f}",
+            f"{first['cpu_s'] / result['cpu_s']:.2f}",
+        ]
+        if result["good"]
+        else [name.partition("-")[0], "disqualified", "", "", ""]
+        for name, result in found.items()
+    ]
+    return table([what, "odds/s", "of the first", "CPU s a million odds", "of the first by CPU"], rows)
+
+
+def memory(found: Found) -> list[str]:
+    """Memory and idle work."""
+    rows = [
+        [f"idle, {result['streams']} stream{'s' if result['streams'] > 1 else ''}", f"{result['mb']:.0f}", f"{result['core']:.1%}"]
+        for name, result in found.items()
+        if name.startswith("idle")
+    ]
+    rows += [
+        [f"{result['odds']:,} known odds, {'continuity' if name.endswith('continuity') else 'without continuity'}", f"{result['mb']:.0f}", ""]
+        for name, result in found.items()
+        if name.startswith("known")
+    ]
+    return table(["", "MB", "of a core"], rows)
+
+
+def seconds(found: Found) -> list[str]:
+    """Times after a kill."""
+    titles = {
+        "restart": "SIGKILL, started again at once: until a reader has the next odd",
+        "stall": "SIGKILL, not started again: until readers go on with what healthy producers write",
+    }
+    rows = [
+        [titles[name], f"{result['median_s']:.1f}", f"{min(result['s']):.1f} to {max(result['s']):.1f}", str(len(result["s"]))]
+        for name, result in found.items()
+    ]
+    return table(["", "s, median", "lowest to highest", "tries"], rows)
