@@ -238,6 +238,7 @@ class Assembly:
             health=self._health.stream(stream.name),
             metrics=self._metrics.stream(stream.name),
             now_ms=lambda: int(time.time() * 1000),
+            heals=self._heals,
         )
 
     def _beside(self, stream: StreamSettings, publisher: Publisher, buffer: Buffer) -> "Iterable[Reconciler | Sources]":

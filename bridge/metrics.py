@@ -46,7 +46,7 @@ GAP_REASONS = ("restart", *DISCONNECT_REASONS)
 RECONCILE_CAUSES = ("hydrate", "gap", "filter", "demand", "audit", "again")
 DIFFERENCES = ("new", "changed", "locked", "unlocked", "gone")
 REPLAY_OUTCOMES = ("proven", "unproven", "none")
-TRANSACTION_OUTCOMES = ("committed", "found-committed", "not-committed", "aborted")
+TRANSACTION_OUTCOMES = ("committed", "found-committed", "not-committed")
 RECOVERY_REASONS = ("fenced", "deadline", "error", "records-refused")
 
 OTHER = "other"

@@ -21,6 +21,8 @@ RECORD_BYTES = 300
 PAUSE_S = 5.0
 """Seconds without reading that are told: at full rate the buffer is full for moments."""
 
+_PLAUSIBLE_MS = 366 * 86_400_000  # an id that is no time, or one of another age, tells no time
+
 AT_ONCE = 500
 """Odds that one made-up entry has at most, so that a large repair doesn't become one huge transaction."""
 
@@ -41,6 +43,7 @@ class Publisher:
         health: Where the state is told.
         metrics: Where the work is counted.
         now_ms: The wall clock, in epoch milliseconds.
+        heals: Whether the topics are compared with upstream's snapshot; else gaps are only announced.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class Publisher:
         health: StreamHealth,
         metrics: StreamMetrics,
         now_ms: Callable[[], int],
+        heals: bool = True,
     ) -> None:
         self.name = explode.stream
         self.board = board
@@ -75,14 +79,20 @@ class Publisher:
         self._health = health
         self._metrics = metrics
         self._now_ms = now_ms
+        self._heals = heals
         self._lost = "restart"
+        self._last_ms: int | None = None
         self._connected = False
         health.last_entry_id = position.highest
-        health.owes = position.owes
+        health.owes = position.owes if heals else ""
 
     def begin(self) -> None:
         """Say what is owed from the start: at a first one everything, after another configuration a comparison."""
         position = self.continuity.position
+        if not self._heals:
+            if position.owes != "hydrate":
+                self._offer_own([], owes="hydrate")  # whoever heals again has to compare all of it
+            return
         self.uncovered = position.scope not in {"", self._scope}
         if position.scope != self._scope and position.owes not in {"hydrate", "gap"}:
             self.owe("filter" if position.scope else "hydrate")
@@ -140,16 +150,18 @@ class Publisher:
             self._gap(first)
 
     def _gap(self, first: EntryId | None) -> None:
-        last = self.continuity.sought
-        until_ms = first.ms if first is not None else self._now_ms()
+        last, now_ms = self.continuity.sought, self._now_ms()
+        last_ms = self._last_ms
+        if last_ms is None and last is not None and 0 <= now_ms - last.ms < _PLAUSIBLE_MS:
+            last_ms = last.ms  # before a restart: all there is is the id, which has upstream's time where it has any
         self._metrics.gaps.add(self._lost)
         self.owe(
             "gap",
             reason=self._lost,
             last_entry_id=None if last is None else str(last),
-            last_ms=None if last is None else last.ms,
+            last_ms=last_ms,
             first_entry_id=None if first is None else str(first),
-            seconds=None if last is None else max(0, until_ms - last.ms) / 1000,
+            seconds=None if last_ms is None else max(0, now_ms - last_ms) / 1000,
         )
 
     # --- entries --------------------------------------------------------------------------------------------------
@@ -178,7 +190,7 @@ class Publisher:
         text = order_text(place)
         headers = self._explode.headers(event, entry_id, text)
         parts = [self._explode.part(event, entry.items, headers)] if entry.items else []
-        received_ms = int(received * 1000)
+        received_ms = self._last_ms = int(received * 1000)
         size = entry.size
         if event in ODD_EVENTS:
             if self.board is not None and entry.items:
@@ -285,16 +297,19 @@ class Publisher:
                 "state": str(health.state),
                 "last_entry_id": None if health.last_entry_id is None else str(health.last_entry_id),
                 "last_ping_ms": None if ping_age_s is None else self._now_ms() - int(ping_age_s * 1000),
-                "reconciled": health.reconciled and self.continuity.replay is not Replay.OPEN,
+                "reconciled": health.reconciled and self.continuity.replay is not Replay.OPEN if self._heals else None,
             },
         )
 
     def owe(self, cause: str, **fields: object) -> None:
         """From here the topics may differ from upstream; a gap is announced with its `fields`."""
         self.debts += 1
+        said = [self._said("gap", fields)] if fields else []
+        if not self._heals:
+            self._offer_own(said)
+            return
         self._health.owes = cause
-        self.continuity.position.owes = cause
-        self._offer_own([self._said("gap", fields)] if fields else [], owes=cause)
+        self._offer_own(said, owes=cause)
         self.on_news()
 
     def demand(self) -> None:
@@ -310,15 +325,15 @@ class Publisher:
         """
         self.uncovered = False
         self._health.owes = owes
-        self.continuity.position.owes = owes
         self._offer_own([self._said("reconciled", fields)] if fields else [], owes=owes, scope=self._scope)
 
     def _said(self, event: str, fields: dict[str, object]) -> Record:
         return self._announcer.record(self.name, event, self._now_ms(), fields)
 
     def _offer_own(self, records: list[Record], *, owes: str | None = None, scope: str | None = None) -> None:
-        if scope is not None:
-            self.continuity.position.scope = scope
+        position = self.continuity.position
+        position.owes = position.owes if owes is None else owes
+        position.scope = position.scope if scope is None else scope
         size = sum(len(record.value) + RECORD_BYTES for record in records)
         self._buffer.offer(
             Held(

@@ -33,26 +33,28 @@ class Sources:
         self._polled = polled
         self._silent_s = silent_s
         self._metrics = metrics
-        self._silent: set[str] = set()
+        self._polled_at: dict[str, float] = {}
+        self._silent: dict[str, bool] = {}
 
     async def run(self) -> None:
         """Live until cancelled. A question that fails is asked again the next time."""
         while True:
             try:
-                self._look(await self._polled())
+                self._polled_at |= await self._polled()
             except UpstreamError:
-                pass  # what keeps the snapshot away is told by whoever compares
+                pass  # what keeps the snapshot away is told by whoever compares; the books grow older meanwhile
             except Exception:
                 self._metrics.crashes += 1
                 log.exception("asking for the sportsbooks' last polls crashed", stream=self._publisher.name)
+            self._look()
             await asyncio.sleep(max(LEAST_S, self._silent_s / 10))
 
-    def _look(self, polled: dict[str, float]) -> None:
+    def _look(self) -> None:
         now = time.time()
-        for book, at in polled.items():
+        for book, at in self._polled_at.items():
             seconds = max(0.0, now - at)
             self._metrics.sources[book] = seconds
             silent = seconds > self._silent_s
-            if silent != (book in self._silent):
-                (self._silent.add if silent else self._silent.discard)(book)
+            if silent != self._silent.get(book):  # the first time in any case: it may have been told before a restart
+                self._silent[book] = silent
                 self._publisher.tell("source", sportsbook=book, seconds=round(seconds, 3), silent=silent)

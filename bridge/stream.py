@@ -72,12 +72,14 @@ class Stream:
         self._successor: Successor | None = None
         self._renew_at = float("inf")
         self._renewals_failed = 0
+        self._proof: asyncio.Handle = asyncio.get_running_loop().call_soon(_nothing)
 
     async def run(self) -> None:
         """Live until cancelled. Nothing that happens to this stream leaves it."""
         try:
             await self._live()
         finally:
+            self._publisher.ended("stopped", "the bridge ends, or its shard begins again")
             self._health.to(State.STOPPED)
 
     async def _live(self) -> None:
@@ -124,6 +126,7 @@ class Stream:
         parser = Parser(self._max_event_bytes)
         try:
             self._publisher.connected(time.monotonic())
+            self._watch_proof()
             stable_at = time.monotonic() + STABLE_AFTER_S
             self._plan_renewal()
             while True:
@@ -148,6 +151,7 @@ class Stream:
                     self._stable()
         finally:
             connection.close()
+            self._proof.cancel()
             if self._successor is not None:
                 await self._drop_successor()
 
@@ -171,6 +175,13 @@ class Stream:
             self._health.last_ping = self._health.clock()
         else:
             self._publisher.continuity.connected(time.monotonic())
+            self._watch_proof()
+
+    def _watch_proof(self) -> None:
+        """On a quiet stream nothing else would notice that a replay didn't come."""
+        self._proof.cancel()
+        loop = asyncio.get_running_loop()
+        self._proof = loop.call_later(PROOF_S, lambda: self._publisher.tick(time.monotonic()))
 
     async def _blocked(self) -> None:
         self._health.to(State.BLOCKED, "waits until Kafka has taken what is held")
@@ -286,3 +297,7 @@ class Stream:
         self._renew_at = time.monotonic() + RENEW_AGAIN_S if self._renewing else float("inf")
         if not self._renewing and self._renew_after_s:
             log.warning("no second connection any more: upstream doesn't let it take over", stream=self._name, why=why)
+
+
+def _nothing() -> None:
+    """Before there is a replay to be proven."""

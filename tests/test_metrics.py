@@ -161,7 +161,7 @@ def test_a_transaction_is_counted_when_it_commits() -> None:
     assert value(exposition, "oddsbridge_record_bytes_total", topic="opticodds.odds") == 20_600
     assert value(exposition, "oddsbridge_records_total", topic="opticodds.checkpoints") == 1
     assert metrics.records == 32
-    outcomes = {"committed": 1, "found-committed": 1, "not-committed": 1, "aborted": 0}
+    outcomes = {"committed": 1, "found-committed": 1, "not-committed": 1}
     for outcome, n in outcomes.items():
         assert value(exposition, "oddsbridge_transactions_total", shard="0", outcome=outcome) == n
     assert value(exposition, "oddsbridge_transaction_records_bucket", shard="0", le="30.0") == 1

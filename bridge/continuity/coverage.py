@@ -1,11 +1,10 @@
 """Whether a stream's filters take an odd, by the odd's own bytes. Pure."""
 
-import re
 from collections.abc import Iterable
 
 import msgspec
 
-_FOLDED = re.compile(r"[\W_]+")
+from bridge.continuity.places import folded
 
 
 class _Odd(msgspec.Struct):
@@ -20,10 +19,6 @@ class _Odd(msgspec.Struct):
 
 
 _odd = msgspec.json.Decoder(_Odd)
-
-
-def _folded(text: str | None) -> str:
-    return _FOLDED.sub("", text or "").casefold()
 
 
 class Coverage:
@@ -41,7 +36,7 @@ class Coverage:
         market: Iterable[str] | None = None,
         fixture_id: Iterable[str] | None = None,
     ) -> None:
-        self._sport = _folded(sport)
+        self._sport = folded(sport)
         self._filters = [
             (("sportsbook", "sportsbook_id"), _set(sportsbook)),
             (("league", "league_id"), _set(league)),
@@ -55,14 +50,14 @@ class Coverage:
             said = _odd.decode(odd)
         except (ValueError, RecursionError):
             return True
-        if said.sport and _folded(said.sport) != self._sport:
+        if said.sport and folded(said.sport) != self._sport:
             return False
         for names, wanted in self._filters:
-            told = {folded for name in names if (folded := _folded(getattr(said, name)))}
+            told = {word for name in names if (word := folded(getattr(said, name) or ""))}
             if wanted is not None and told and not told & wanted:
                 return False
         return True
 
 
 def _set(values: Iterable[str] | None) -> frozenset[str] | None:
-    return None if values is None else frozenset(map(_folded, values))
+    return None if values is None else frozenset(map(folded, values))

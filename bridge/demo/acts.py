@@ -1,4 +1,4 @@
-"""The acts: odds flow, the daemon is killed, a connection torn, Kafka killed; then the count."""
+"""The acts: odds flow, the daemon is killed, a connection torn, Kafka killed; the count; then a gap."""
 
 import asyncio
 import contextlib
@@ -6,8 +6,8 @@ import sys
 import time
 from dataclasses import dataclass
 
-from bridge.demo.audit import Verdict
-from bridge.demo.count import Read, count
+from bridge.demo.count import STREAM, Read, count
+from bridge.demo.gap import mend_a_gap
 from bridge.demo.screen import Screen, sample
 from bridge.demo.stage import PREFIX, STREAMS, Stage, TooLong
 from bridge.errors import DemoUnavailable
@@ -20,8 +20,8 @@ SAMPLES = ("odds", "locked-odds", "fixture-results", "copilot-odds", "fixture-st
 class Schedule:
     """How long odds flow, in seconds: before the first fault, and after each."""
 
-    before_s: float = 10.0
-    after_s: float = 6.0
+    before_s: float = 8.0
+    after_s: float = 5.0
 
 
 class Acts:
@@ -39,8 +39,8 @@ class Acts:
         self._screen = screen
         self._schedule = schedule
         self._read = read
-        self.verdict: Verdict | None = None
-        """What the count gave; None before it."""
+        self.right: bool | None = None
+        """Whether everything arrived exactly once, and the gap was mended; None before the end."""
 
     async def play(self, started: float) -> None:
         """Every act.
@@ -55,13 +55,22 @@ class Acts:
         await self._odds_flow()
         async with self._stage.follower:
             await self._stage.flow(self._schedule.before_s)
+            snapshot = self._stage.follower.by_origin["snapshot"]
+            self._screen.line(f"{snapshot:,} of these records are the board as it was, from upstream's snapshot")
             resumed_s = await self._kill_the_daemon()
             await self._tear_a_connection()
             await self._kill_kafka()
             await self._stop_upstream()
-        await self._count()
-        self._screen.line(f"{resumed_s:.1f} s from the kill of the daemon to the first new committed record")
-        self._screen.line(f"the whole run took {time.monotonic() - started:.0f} s")
+            right = await self._count()
+            self._screen.line(f"{resumed_s:.1f} s from the kill of the daemon to the first new committed record")
+            if right:
+                likeness = await mend_a_gap(self._stage, self._screen)
+                for complaint in likeness.complaints():
+                    self._screen.line(f"  {complaint}")
+                right = likeness.equal
+            self.right = right
+        self._screen.close()
+        self._screen.line(f"\nthe whole run took {time.monotonic() - started:.0f} s")
 
     async def _odds_flow(self) -> None:
         stage = self._stage
@@ -124,7 +133,7 @@ class Acts:
         self._screen.line(f"upstream stops; it has delivered {items:,} odds and results")
         stage.hush()
         with contextlib.suppress(TooLong):  # then the count tells what is missing
-            await stage.until(lambda: stage.follower.records >= items, "all is in Kafka", within_s=20)
+            await stage.until(lambda: stage.follower.by_origin[STREAM] >= items, "all is in Kafka", within_s=20)
             self._screen.line(f"a reader that ran along had the last of them {time.monotonic() - stopped:.1f} s later")
         stage.daemon.terminate()
         await stage.until(lambda: stage.daemon.ended() is not None, "the daemon has drained")
@@ -134,7 +143,7 @@ class Acts:
             )
         self._screen.line("the daemon was told to end (SIGTERM), and did so in order")
 
-    async def _count(self) -> None:
+    async def _count(self) -> bool:
         stage, screen = self._stage, self._screen
         screen.close()
         screen.line("a fresh reader takes every topic from offset 0, read_committed, and compares byte by byte …")
@@ -147,7 +156,7 @@ class Acts:
         screen.line(str(verdict))
         for complaint in verdict.complaints():
             screen.line(f"  {complaint}")
-        self.verdict = verdict
+        return verdict.clean
 
     async def keep(self) -> None:
         """Let all of it run on, and say where it is, until cancelled.
@@ -156,8 +165,10 @@ class Acts:
             DemoUnavailable: A part of it ended by itself.
         """
         stage, screen = self._stage, self._screen
+        if not self.right:  # then no act has started it again
+            stage.daemon.start()
+        await stage.control.settings(replay="full")
         await stage.control.resume()
-        stage.daemon.start()
         await stage.until(stage.ready, "the daemon is ready")
         servers, control = stage.kafka.bootstrap_servers, f"{stage.base_url.removesuffix('/api/v3')}/_sim"
         screen.act("all of it runs on, until Ctrl-C")

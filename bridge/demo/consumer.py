@@ -1,5 +1,7 @@
 """What any consumer of the topics may be: aiokafka, `read_committed`, and nothing of the bridge's own reading.
 
+`read` reads to the end, `Along` reads along.
+
 Run as a script it prints a topic's records as they come::
 
     python -m bridge.demo.consumer 127.0.0.1:9092 opticodds.odds
@@ -9,9 +11,8 @@ import asyncio
 import contextlib
 import sys
 import time
-from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterable
+from typing import Any, Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
@@ -22,9 +23,6 @@ from bridge.errors import KafkaFailure
 
 OWN = ("checkpoints", "bridge-events", "dead-letters", "odds-state", "copilot-odds-state")
 """Topics without entries of upstream's in them."""
-
-LOCKS = (b"locked-odds", b"copilot-locked-odds")
-"""Events that lock odds."""
 
 _WAIT_MS = 200
 
@@ -63,35 +61,25 @@ async def read(servers: str, prefix: str, *, silence_s: float = 20.0) -> AsyncGe
                 )
 
 
-class Follower:
-    """A `read_committed` reader that runs along: how many records came, the newest entry, the first after a moment.
+class Along:
+    """A `read_committed` reader that runs along, from offset 0 of every topic of a prefix. What stops it is raised by
+    `check`.
 
-    An async context manager. What stops it is raised by `check`.
+    An async context manager; the topics have to be there. What it does with the records is `take`'s.
 
     Args:
         servers: Where Kafka is.
         prefix: What the topics' names begin with.
+        besides: Topics that aren't read, without the prefix.
     """
 
-    def __init__(self, servers: str, prefix: str) -> None:
+    def __init__(self, servers: str, prefix: str, *, besides: Collection[str]) -> None:
         self._servers = servers
         self._prefix = prefix
+        self._besides = besides
         self._task: asyncio.Task[None] | None = None
-        self._after_ms = 0
-        self.records = 0
-        """Records that came."""
-        self.by_stream: Counter[str] = Counter()
-        """The same by stream."""
-        self.locked: dict[str, float] = {}
-        """By stream, monotonic seconds at which its last record came that locks odds."""
-        self.newest_ms: int | None = None
-        """Epoch milliseconds at which the bridge received what it received last of these."""
-        self.newest: tuple[int, int] | None = None
-        """The highest entry id among them."""
-        self.first_after: float | None = None
-        """Monotonic seconds at which the first record came that the bridge received after `watch_from`."""
 
-    async def __aenter__(self) -> "Follower":
+    async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._run())
         return self
 
@@ -106,33 +94,16 @@ class Follower:
         if self._task is not None and self._task.done():
             self._task.result()
 
-    def watch_from(self) -> None:
-        """From now on look for a record that the bridge receives from now on: its timestamp says so."""
-        self._after_ms = int(time.time() * 1000) + 1
-        self.first_after = None
+    def take(self, records: Iterable[Any]) -> None:
+        """Take the next records of a partition, aiokafka's own."""
+        raise NotImplementedError
 
     async def _run(self) -> None:
         async with _consumer(self._servers, "read_committed") as consumer:
-            _assign(consumer, await _parts(self._servers, self._prefix))
+            _assign(consumer, await _parts(self._servers, self._prefix, self._besides))
             while True:
                 for records in (await consumer.getmany(timeout_ms=_WAIT_MS)).values():
-                    self._take(records)
-
-    def _take(self, records: Iterable[Any]) -> None:
-        now = time.monotonic()
-        for record in records:
-            self.records += 1
-            if self.first_after is None and record.timestamp >= self._after_ms:
-                self.first_after = now
-            self.newest_ms = max(self.newest_ms or 0, record.timestamp)
-            headers = dict(record.headers)
-            if entry_id := headers.get("entry_id"):
-                ms, _, seq = entry_id.partition(b"-")
-                self.newest = max(self.newest or (0, 0), (int(ms), int(seq)))
-            stream = headers.get("stream", b"").decode()
-            self.by_stream[stream] += 1
-            if headers.get("event") in LOCKS:
-                self.locked[stream] = now
+                    self.take(records)
 
 
 @contextlib.asynccontextmanager
@@ -153,11 +124,11 @@ async def _consumer(servers: str, isolation: str) -> AsyncIterator[AIOKafkaConsu
         await consumer.stop()
 
 
-async def _parts(servers: str, prefix: str) -> list[TopicPartition]:
+async def _parts(servers: str, prefix: str, besides: Collection[str] = OWN) -> list[TopicPartition]:
     admin = AIOKafkaAdminClient(bootstrap_servers=servers)
     try:
         await admin.start()
-        names = [n for n in await admin.list_topics() if n.startswith(prefix) and n.removeprefix(prefix) not in OWN]
+        names = [n for n in await admin.list_topics() if n.startswith(prefix) and n.removeprefix(prefix) not in besides]
         topics = await admin.describe_topics(sorted(names)) if names else []
     except (KafkaError, OSError) as error:
         raise KafkaFailure(f"Kafka at {servers} doesn't tell its topics: {error}") from error

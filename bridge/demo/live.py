@@ -35,8 +35,11 @@ class LiveScreen(Screen):
         super().__init__(out)
         self._console = Console(file=out, highlight=False, force_terminal=True)
         self._doing = ""
+        self._live = self._new()
+
+    def _new(self) -> Live:
         # No thread of its own: nothing changes but by `moment`. Nobody prints past it, so nothing is redirected.
-        self._live = Live(
+        return Live(
             console=self._console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
         )
 
@@ -56,9 +59,10 @@ class LiveScreen(Screen):
         self._live.update(view(moment, self._doing), refresh=True)
 
     def close(self) -> None:
-        """Take the view away; the lines stay."""
+        """Take the view away; the lines stay. The next moment brings it back."""
         if self._live.is_started:
             self._live.stop()
+            self._live = self._new()  # the old one would go back up by its height
 
 
 def view(moment: Moment, doing: str) -> RenderableType:

@@ -69,7 +69,7 @@ class Screen:
         self.close()
 
     def close(self) -> None:
-        """No more moments come. Lines may."""
+        """Lines come now; more moments may come later."""
 
     def line(self, text: str = "") -> None:
         """One line."""

@@ -16,7 +16,7 @@ from typing import Any, Self
 import aiohttp
 
 from bridge.demo.children import DaemonChild, SimulatorChild
-from bridge.demo.consumer import Follower
+from bridge.demo.follower import Follower
 from bridge.demo.kafka import EmbeddedKafka
 from bridge.demo.screen import Moment, Screen
 from bridge.demo.watcher import Watcher
@@ -84,6 +84,7 @@ class Stage:
         self._report: dict[str, Any] = {}
         self._connects: dict[str, int] = {}
         self._began: float | None = None
+        self._flows = False
         self._ticked = time.monotonic()
         self._told: Counter[str] = Counter()
         self._kafka_up = True
@@ -166,12 +167,14 @@ class Stage:
         self._kafka_up = True
 
     def begin(self) -> None:
-        """Odds flow from now on."""
-        self._began = self._ticked = time.monotonic()
+        """Odds flow from now on, or again."""
+        self._ticked = time.monotonic()
+        self._began = self._began or self._ticked
+        self._flows = True
 
     def hush(self) -> None:
         """They don't any longer."""
-        self._began = None
+        self._flows = False
 
     async def _step(self) -> None:
         await asyncio.sleep(_STEP_S)
@@ -193,7 +196,7 @@ class Stage:
         received_ms, now_s = self.follower.newest_ms, time.time()
         self._screen.moment(
             Moment(
-                seconds=None if self._began is None else now - self._began,
+                seconds=None if self._began is None or not self._flows else now - self._began,
                 report=self._report,
                 streams=[str(stream["name"]) for stream in STREAMS],
                 odds_s=sum(rates.values()),

@@ -24,7 +24,7 @@ class State(NamedTuple):
     order: tuple[int, int, int]
     locked: bool
     live_ms: int
-    """When the stream itself told it, epoch milliseconds; 0 when a snapshot did."""
+    """When it was told, epoch milliseconds: whoever told it, a snapshot that is older must not undo it."""
     odd: bytes
 
 
@@ -133,7 +133,4 @@ def _state(topic: str, record: Any) -> State | None:
         ms, seq, n = map(int, value.order.split("-"))
     except (ValueError, RecursionError):
         return None
-    live = ("origin", b"stream") in record.headers
-    return State(
-        topic, record.key, value.stream, (ms, seq, n), value.locked, record.timestamp if live else 0, bytes(value.odd)
-    )
+    return State(topic, record.key, value.stream, (ms, seq, n), value.locked, record.timestamp, bytes(value.odd))

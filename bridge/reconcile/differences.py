@@ -59,7 +59,7 @@ class Differences:
 
     def _doubt(self, key: bytes, fixture: str) -> None:
         """What the stream told since it is connected holds; what it told before has to be asked for again."""
-        known = self._board.get(key)
+        known = self._board.told(key)
         if known is not None and known.live_ms < self._publisher.connected_ms:
             self._look.unsure.add(fixture)
             self._look.sure_at = max(self._look.sure_at, (known.live_ms + LIVE_MARGIN_MS) / 1000)
