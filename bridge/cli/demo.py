@@ -20,7 +20,8 @@ def demo(
     """See it all work, in about a minute: an embedded Kafka, a simulated OpticOdds, and the daemon.
 
     The daemon is killed, a connection torn, Kafka killed; then the topics are read and compared with what upstream
-    delivered. Exit code 0 only if nothing is lost, doubled or out of order. Nothing keeps running afterwards.
+    delivered. At last upstream tears a connection and replays nothing: the gap is told, and mended. Exit code 0 only if
+    nothing is lost, doubled or out of order, and the topics equal upstream. Nothing keeps running afterwards.
 
     On a terminal a live view shows streams, Kafka and what is done to them; elsewhere there is a line a second.
 

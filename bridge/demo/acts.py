@@ -20,8 +20,8 @@ SAMPLES = ("odds", "locked-odds", "fixture-results", "copilot-odds", "fixture-st
 class Schedule:
     """How long odds flow, in seconds: before the first fault, and after each."""
 
-    before_s: float = 8.0
-    after_s: float = 5.0
+    before_s: float = 10.0
+    after_s: float = 6.0
 
 
 class Acts:
@@ -64,13 +64,10 @@ class Acts:
             right = await self._count()
             self._screen.line(f"{resumed_s:.1f} s from the kill of the daemon to the first new committed record")
             if right:
-                likeness = await mend_a_gap(self._stage, self._screen)
-                for complaint in likeness.complaints():
-                    self._screen.line(f"  {complaint}")
-                right = likeness.equal
+                right = await mend_a_gap(self._stage, self._screen)
             self.right = right
         self._screen.close()
-        self._screen.line(f"\nthe whole run took {time.monotonic() - started:.0f} s")
+        self._screen.line(f"the whole run took {time.monotonic() - started:.0f} s")
 
     async def _odds_flow(self) -> None:
         stage = self._stage
@@ -165,7 +162,7 @@ class Acts:
             DemoUnavailable: A part of it ended by itself.
         """
         stage, screen = self._stage, self._screen
-        if not self.right:  # then no act has started it again
+        if stage.daemon.ended() is not None:  # the last act, which starts it, wasn't played
             stage.daemon.start()
         await stage.control.settings(replay="full")
         await stage.control.resume()

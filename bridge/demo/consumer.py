@@ -62,10 +62,10 @@ async def read(servers: str, prefix: str, *, silence_s: float = 20.0) -> AsyncGe
 
 
 class Along:
-    """A `read_committed` reader that runs along, from offset 0 of every topic of a prefix. What stops it is raised by
-    `check`.
+    """A `read_committed` reader that runs along, from offset 0 of every topic of a prefix.
 
-    An async context manager; the topics have to be there. What it does with the records is `take`'s.
+    An async context manager; the topics have to be there. What it does with the records is `take`'s. What stops it is
+    raised by `check`.
 
     Args:
         servers: Where Kafka is.

@@ -1,6 +1,7 @@
 """The guided run: its count against real topics, and all of it as a child process."""
 
 import contextlib
+import json
 import re
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -55,6 +57,10 @@ async def test_the_count_names_what_is_missing_from_real_topics_and_what_is_ther
         assert whole.found == channel["items"]
         assert last["odds"].topic == f"{prefix}odds"
 
+        _write_again(kafka, replace(last["odds"], headers={"event": "odds", "stream": "soccer", "origin": "reconcile"}))
+        healed, _ = await count(simulator.control, kafka.bootstrap_servers, prefix)
+        assert str(healed) == str(whole), "what the bridge made up was never delivered"
+
         first = _take_the_first_record_away(kafka, f"{prefix}odds")
         less, _ = await count(simulator.control, kafka.bootstrap_servers, prefix)
         assert not less.clean
@@ -88,7 +94,7 @@ def _take_the_first_record_away(kafka: EmbeddedKafka, topic: str) -> Seen:
 def _write_again(kafka: EmbeddedKafka, record: Seen) -> None:
     producer = Producer({"bootstrap.servers": kafka.bootstrap_servers})
     headers: list[tuple[str, str | bytes | None]] = [(name, value.encode()) for name, value in record.headers.items()]
-    producer.produce(record.topic, record.value, key=record.key, partition=0, headers=headers)
+    producer.produce(record.topic, record.value, key=record.key, partition=record.partition, headers=headers)
     assert producer.flush(30) == 0
 
 
@@ -108,11 +114,28 @@ DROPS_ONE = """
 async def all_but_one(servers, prefix):
     n = 0
     async for record in consumer.read(servers, prefix):
-        n += 1
+        n += record.headers["origin"] == "stream"
         if n != 1000:
             yield record
+        else:
+            n += 1
 
 verb.run = functools.partial(run, read=all_but_one)
+"""
+
+
+LACKING_SNAPSHOT = """
+from bridge.demo import gap
+from bridge.simulator.control import SimulatorControl
+
+gap.LIKE_S = 2
+settings = SimulatorControl.settings
+
+async def and_a_third_is_missing(self, **values):
+    await settings(self, **values)
+    await self.fault("half-board", sport="basketball", p=0.3)
+
+SimulatorControl.settings = and_a_third_is_missing
 """
 
 
@@ -178,6 +201,32 @@ def assert_gone(family: list[psutil.Process]) -> None:
     assert alive == []
 
 
+def remove_logs(demo: Demo) -> None:
+    """Those that a demo leaves that failed."""
+    folder = Path(demo.text.rpartition("logs of all processes: ")[2].strip())
+    assert (folder / "daemon.log").exists()
+    for file in folder.iterdir():
+        file.unlink()
+    folder.rmdir()
+
+
+def assert_mended(demo: Demo) -> None:
+    """The announcement and the repair were shown as they stand on the topic, and the boards are the same."""
+    (announced, mended) = (json.loads(line.split(maxsplit=1)[1]) for line in demo.seen if "bridge-events  " in line)
+    assert (announced["event"], announced["stream"]) == ("gap", "nba")
+    assert announced["seconds"] > 1
+    assert announced["last_entry_id"] != announced["first_entry_id"]
+    assert (mended["event"], mended["stream"], mended["cause"]) == ("reconciled", "nba", "gap")
+    assert sum(mended[kind] for kind in ("new", "changed", "locked", "unlocked")) > 0
+    assert mended["requests"] > 0
+    (missed,) = [line for line in demo.seen if line.endswith("odds that it said during the gap were sent to nobody")]
+    assert int(missed.split()[2].replace(",", "")) > 100
+    (equal,) = [line for line in demo.seen if line.startswith("topics equal upstream: ")]
+    found = re.fullmatch(r"topics equal upstream: ([\d,]+) of ([\d,]+) odds, [\d.]+ s after the gap's end", equal)
+    assert found is not None, equal
+    assert found[1] == found[2]
+
+
 def readme_consumer(servers: str) -> str:
     """The consumer that the README shows, reading from `servers`."""
     readme = Path(__file__).parents[2] / "README.md"
@@ -192,7 +241,7 @@ def test_the_demo_counts_everything_and_keeps_running_until_ctrl_c() -> None:
     with short_demo("--keep") as demo:
         demo.read_until("runs on, until Ctrl-C")
         demo.read_until("logs  ")
-        for act in ("act 1", "act 2", "act 3", "act 4", "act 5"):
+        for act in ("act 1", "act 2", "act 3", "act 4", "act 5", "act 6"):
             assert f"── {act}: " in demo.text
         assert "4/4 streams up" in demo.text
         (told,) = [line for line in demo.seen if " delivered, " in line]
@@ -202,6 +251,7 @@ def test_the_demo_counts_everything_and_keeps_running_until_ctrl_c() -> None:
         assert told.endswith("in Kafka, 0 lost, 0 twice, 0 out of order")
         assert "from the kill of the daemon to the first new committed record" in demo.text
         assert demo.text.count("\ntopic    opticodds.") == 3
+        assert_mended(demo)
 
         with urllib.request.urlopen(demo.value("readiness"), timeout=30) as answer:
             assert answer.status == 200
@@ -239,12 +289,27 @@ def test_the_demo_fails_when_one_record_is_dropped() -> None:
         assert " 1 lost, 0 twice" in demo.text
         (complaint,) = [line for line in demo.seen if line.startswith("  lost: ")]
         assert ", key " in complaint
-        folder = Path(demo.text.rpartition("logs of all processes: ")[2].strip())
-        assert (folder / "daemon.log").exists()
+        assert "act 6" not in demo.text, "what is lost is the last word"
         assert_gone(family)
-    for file in folder.iterdir():
-        file.unlink()
-    folder.rmdir()
+    remove_logs(demo)
+
+
+@pytest.mark.kafka
+@pytest.mark.timeout(LIMIT_S + 30)
+def test_the_demo_fails_when_the_topics_are_mended_wrong() -> None:
+    """Upstream's snapshot lacks odds that are on offer, so the bridge locks them."""
+    with short_demo(also=LACKING_SNAPSHOT) as demo:
+        demo.read_until("act 6")
+        family = demo.family()
+        assert demo.rest() == 1, demo.text
+        assert " 0 lost, 0 twice, 0 out of order" in demo.text
+        assert "topics do not equal upstream: " in demo.text
+        assert "topics equal upstream" not in demo.text
+        for source in ("odds and locked-odds", "odds-state"):
+            (more,) = [line for line in demo.seen if line.startswith(f"  {source}: … and ")]
+            assert " more" in more
+        assert_gone(family)
+    remove_logs(demo)
 
 
 @pytest.mark.kafka

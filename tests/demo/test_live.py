@@ -125,3 +125,18 @@ def test_lines_stay_above_the_view_and_after_it(monkeypatch: pytest.MonkeyPatch)
     assert "killed [process] 5 " + "x" * 200 + "\n" in text
     assert text.endswith("the count\n")
     assert "\x1b[?25h" in text.rpartition("the count")[0]  # the cursor is shown again
+
+
+def test_the_view_comes_back_below_what_was_written_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    out = Terminal()
+    with screen_for(out) as screen:
+        screen.moment(MOMENT)
+        screen.close()
+        screen.line("the count")
+        screen.act("act 6")
+        screen.moment(MOMENT)
+        back = out.getvalue().rpartition("the count")[2]
+        assert "records/s" in back
+        assert "\x1b[1A" not in back.partition("records/s")[0], "it goes up into what was written"
+        assert "act 6" in back.rpartition("records/s")[2]
