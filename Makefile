@@ -3,9 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 DOCS := .venv/.docs
+BENCH := .venv-bench/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types docs wheel check mutants lock clean
+.PHONY: help demo test lint types docs wheel check mutants bench bench-all profile lock clean
 
 help: ## print these verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -51,13 +52,31 @@ check: lint types docs test ## all of it
 mutants: $(READY) ## build wrong bridges and show that the tests notice each
 	@$(BIN)/python -m tests.mutants
 
+# What the baselines are written with has a place of its own: Quix Streams wants older versions of what the bridge uses.
+$(BENCH): requirements/bench.txt
+	@echo "setting up .venv-bench (once, half a minute)"
+	@$(PYTHON) -m venv --clear .venv-bench
+	@echo '*' >.venv-bench/.gitignore
+	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
+	@touch $@
+
+bench: $(READY) $(BENCH) ## throughput and latency beside what else one would write; ten minutes
+	@$(BIN)/python -m benchmarks bench
+
+bench-all: bench ## and memory, many streams, shards, kills; half an hour
+	@$(BIN)/python -m benchmarks all
+
+profile: $(READY) $(BENCH) ## where the bridge's time goes under load
+	@$(BIN)/python -m benchmarks profile
+
 lock: $(READY) ## pin every dependency again, with hashes
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	@CUSTOM="--quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command"; \
 	$(BIN)/uv pip compile pyproject.toml --extra demo --extra dev $$CUSTOM "make lock" -o requirements/dev.txt --upgrade && \
 	$(BIN)/uv pip compile pyproject.toml -c requirements/dev.txt $$CUSTOM "make lock" -o requirements/run.txt && \
 	$(BIN)/uv pip compile pyproject.toml -c requirements/dev.txt --extra docs $$CUSTOM "make lock" -o requirements/docs.txt && \
+	$(BIN)/uv pip compile pyproject.toml --extra bench $$CUSTOM "make lock" -o requirements/bench.txt --upgrade && \
 	echo "hatchling" | $(BIN)/uv pip compile - -c requirements/dev.txt $$CUSTOM "make lock" -o requirements/build.txt
 
 clean: ## remove what the other verbs made
-	@rm -rf .venv dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf .venv .venv-bench dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

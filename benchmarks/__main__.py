@@ -66,10 +66,12 @@ def _shown(found: dict[str, Any]) -> bool:
         tell("\n".join(tables.latency(found["latency"])) + "\n")
     fastest = max(result["odds_s"] or 0 for result in found["throughput"].values())
     headroom = found["null_odds_s"] / fastest
-    tell(f"The upstream can do {headroom:.1f} times the fastest result. It all took {found['took_s'] / 60:.1f} minutes.")
+    tell(
+        f"The upstream can do {headroom:.1f} times the fastest result. It all took {found['took_s'] / 60:.1f} minutes."
+    )
     if headroom < HEADROOM:
         tell(f"NOT VALID: it has to be {HEADROOM:g} times at least.")
-    return headroom >= HEADROOM
+    return bool(headroom >= HEADROOM)
 
 
 def rest(rounds: int, seconds: float) -> bool:

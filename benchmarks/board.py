@@ -1,7 +1,7 @@
 """Pure: the pool as OpticOdds' REST side shows it, so that a snapshot says what the stream said."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 
 from benchmarks.pool import BOOKS, SPORT, Fields, Template, fixture_id, league_name
@@ -34,15 +34,14 @@ class Board:
             return self._snapshot(query)
         if path in {"/fixtures/active", "/fixtures"}:
             return self._fixtures(query)
-        if path == "/leagues":
-            return _listed(json.dumps(_named(league_name(n))).encode() for n in sorted(self._odds))
-        if path == "/sports":
-            return _listed([json.dumps(_named(SPORT)).encode()])
-        if path == "/sportsbooks":
-            return _listed(json.dumps({**_named(book), "is_active": True}).encode() for book in BOOKS)
-        if path in {"/fixtures/results", "/sportsbooks/last-polled"}:
-            return _listed([])
-        return None
+        rows = {
+            "/leagues": [_named(league_name(n)) for n in sorted(self._odds)],
+            "/sports": [_named(SPORT)],
+            "/sportsbooks": [{**_named(book), "is_active": True} for book in BOOKS],
+            "/fixtures/results": [],
+            "/sportsbooks/last-polled": [],
+        }.get(path)
+        return None if rows is None else _listed(json.dumps(row).encode() for row in rows)
 
     def _fixtures(self, query: Query) -> bytes:
         wanted, ids = set(query.get("league", ())), set(query.get("id", ()))
@@ -99,5 +98,5 @@ def _slug(name: str) -> str:
     return name.lower().replace(" ", "_")
 
 
-def _listed(rows: "Sequence[bytes] | object") -> bytes:
-    return b'{"data":[' + b",".join(rows) + b"]}"  # type: ignore[arg-type]
+def _listed(rows: Iterable[bytes]) -> bytes:
+    return b'{"data":[' + b",".join(rows) + b"]}"

@@ -1,7 +1,6 @@
 """Who is measured: programs, and how each is started."""
 
 import json
-import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,8 +10,8 @@ from benchmarks.pool import BOOKS, LEAGUES, SPORT, league_name
 from benchmarks.scene import Child, Scene, sections, until
 
 BASELINES = Path(__file__).parent / "baselines"
-PYTHON = Path(os.environ.get("BENCH_PYTHON", ".venv-bench/bin/python"))
-"""Where the baselines' packages are; `make` says so."""
+PYTHON = Path(__file__).parent.parent / ".venv-bench/bin/python"
+"""Has the baselines' packages; `make` sees to that."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-# ruff: noqa: S311, T201  (a seeded generator is what makes the odds the same each time; it prints a table)
+# ruff: noqa: S311  (a seeded generator is what makes the odds the same each time; it prints a table)
 """`python -m benchmarks.known_odds [--odds N]`: what it costs to know what was last published of each odd.
 
 Prints the memory that a board of N odds takes, and the time of an odd told, read and compared. Times are of this

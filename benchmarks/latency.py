@@ -120,8 +120,8 @@ def passes(
     heard: dict[str, dict[str, list[dict[str, Any]]]] = {who.name: {} for who in contestants}
     for number in range(1, times + 1):
         for who in contestants:
-            for rate, result in measure(scene, who, pool, seconds).items():
-                result |= shares(result["late_ms"])
+            for rate, found in measure(scene, who, pool, seconds).items():
+                result = found | shares(found["late_ms"])
                 heard[who.name].setdefault(rate, []).append(result)
                 tell(f"  pass {number}  {who.name:14} {int(rate):6,} odds/s  {told(result)}  {result['counted']}")
     return {name: {rate: _joined(results) for rate, results in rates.items()} for name, rates in heard.items()}

@@ -117,9 +117,9 @@ def count(servers: str, prefix: str, pool: Sequence[Template], log: Path) -> Cou
     )
     try:
         consumer.assign([TopicPartition(prefix + name, p, 0) for name in DATA for p in range(PARTITIONS)])
-        ends = 0
+        ended: set[tuple[str | None, int | None]] = set()
         patience = time.monotonic() + _PATIENCE_S
-        while ends < len(DATA) * PARTITIONS:
+        while len(ended) < len(DATA) * PARTITIONS:
             messages = consumer.consume(5_000, 0.1)
             if messages:
                 patience = time.monotonic() + _PATIENCE_S
@@ -131,7 +131,7 @@ def count(servers: str, prefix: str, pool: Sequence[Template], log: Path) -> Cou
                     if _streamed(message.headers()):
                         tally.record(message.key() or b"", message.value() or b"")
                 elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its only name
-                    ends += 1
+                    ended.add((message.topic(), message.partition()))
                 else:
                     raise KafkaException(error)
     finally:
@@ -139,5 +139,6 @@ def count(servers: str, prefix: str, pool: Sequence[Template], log: Path) -> Cou
     return tally.count()
 
 
-def _streamed(headers: "list[tuple[str, bytes]] | None") -> bool:
-    return not headers or ("origin", b"stream") in headers or all(name != "origin" for name, _ in headers)
+def _streamed(headers: object) -> bool:
+    origin = dict(headers).get("origin") if isinstance(headers, list) else None
+    return origin in {None, b"stream"}

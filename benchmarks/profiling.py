@@ -53,7 +53,7 @@ def sampled(scene: Scene, who: Contestant, folder: Path) -> list[str]:
 
 
 def counted(scene: Scene, who: Contestant, folder: Path) -> list[str]:
-    """cProfile in the bridge: lines with calls and times. It makes each Python call several times as slow."""
+    """Lines with calls and times, by cProfile in the bridge, which makes each Python call several times as slow."""
     file = folder / f"profile-{who.name}.pstats"
     prefix = scene.name("count")
     arguments = command(scene, who, prefix)[1:]

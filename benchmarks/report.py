@@ -11,7 +11,7 @@ RESULTS = Path("build/bench")
 _HEAD = """\
 # Performance
 
-<!-- Written by `python -m benchmarks report > docs/performance.md`, from what `make bench` and `make bench-all` left in build/bench. -->
+<!-- Written by `python -m benchmarks report > docs/performance.md`, from the results in build/bench. -->
 
 How fast the bridge is on one core, beside what else one would write: measured on one machine, side by side, on the same
 Kafka and the same events. Ratios travel to other machines; absolute numbers don't.
@@ -32,20 +32,22 @@ Close what else runs on the machine. Results are in `build/bench/*.json`.
 _HOW = """\
 ## How it is measured
 
-- **Kafka** is the embedded Apache Kafka, one node, with G1 and a heap of 1 GB. Each round has new topics of 12 partitions.
+- **Kafka** is the embedded Apache Kafka, one node, with G1 and a heap of 1 GB. Each round has new topics of 12
+  partitions.
 - **Upstream** is a process that sends events rendered beforehand, of 1 to 50 odds (12.5 on average, 714 bytes an odd),
   with fresh entry ids and times, over HTTP on the loopback. {framing} Against a reader that does
   nothing it sends {null:,.0f} odds/s, {headroom:.1f} times the fastest result below.
 - **Cores**: {cores}
-- **Rounds** alternate, {rounds} of {seconds:g} s each; the tables have medians, and the lowest and highest. A round lasts
-  from the first write upstream until the last odd is visible to a `read_committed` reader.
+- **Rounds** alternate, {rounds} of {seconds:g} s each; the tables have medians, and the lowest and highest. A round
+  lasts from the first write upstream until the last odd is visible to a `read_committed` reader.
 - **The same for all**: events, topics, acks=all, zstd at each library's own level, batches of at most 256 KiB. All else
   is at its default.
 - **Counted**: after each round a reader of its own (librdkafka, `read_committed`) looks for every odd of every event.
   Who lost or doubled one is disqualified, however fast.
-- **Latency** is from the write upstream until a `read_committed` consumer has the record, at random intervals, 3 odds an
-  event, with a Kafka that is warm. An event is written when it is due, whether or not the reader keeps up.
-- **CPU** is user and system time of the process that is measured and of its children: what a core of its own would give.
+- **Latency** is from the write upstream until a `read_committed` consumer has the record, at random intervals, 3 odds
+  an event, with a Kafka that is warm. An event is written when it is due, whether or not the reader keeps up.
+- **CPU** is user and system time of the process that is measured and of its children: what a core of its own would
+  give.
 """
 
 _FRAMINGS = {
@@ -67,9 +69,15 @@ def page(bench: dict[str, Any], plain: dict[str, Any] | None, rest: dict[str, An
     lines += [machine(bench), ""]
     lines += ["## Throughput on one core", ""]
     lines += [*tables.throughput(bench["throughput"]), ""]
-    lines += [f"- {line}" for line in tables.once(bench["throughput"])] or ["Every odd arrived exactly once in every round."]
+    lines += [f"- {line}" for line in tables.once(bench["throughput"])] or [
+        "Every odd arrived exactly once in every round."
+    ]
     if plain is not None:
-        lines += ["", "The same with a body without framing, which requests and urllib3 read far more slowly than a chunked one:", ""]
+        lines += [
+            "",
+            "The same with a body without framing, which requests and urllib3 read far more slowly than a chunked one:",
+            "",
+        ]
         lines += tables.throughput(plain["throughput"])
     lines += ["", "## Latency", "", *tables.latency(bench["latency"])]
     if rest is not None:

@@ -1,4 +1,4 @@
-"""What every measurement needs: a Kafka, the upstream, processes that are measured. All of it ends with this process."""
+"""What every measurement needs: a Kafka, the upstream, what is measured. All of it ends with this process."""
 
 import http.client
 import json
@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -128,7 +129,7 @@ class Scene:
             self._watcher = Watcher("oddsbridge-bench-")
             self.folder = self._watcher.folder
             self.topics = Topics(self.servers)
-            self.upstream = UpstreamProcess(self, self._framing)
+            self.upstream = UpstreamProcess(partial(self.start, measured=False), self.folder, self._framing)
         except BaseException as error:
             self.__exit__(type(error), error, error.__traceback__)
             raise
@@ -171,13 +172,14 @@ class UpstreamProcess:
     """The upstream's process, and what it is told.
 
     Args:
-        scene: Where it runs.
+        start: Starts a process, given its name and its command line.
+        folder: Where it notes down what it sends.
         framing: Of the streams' bodies.
     """
 
-    def __init__(self, scene: Scene, framing: str) -> None:
-        self._child = scene.start("upstream", [sys.executable, "-m", "benchmarks.upstream", framing], measured=False)
-        self.log = scene.folder / "sent"
+    def __init__(self, start: Callable[[str, Sequence[str]], Child], folder: Path, framing: str) -> None:
+        self._child = start("upstream", [sys.executable, "-m", "benchmarks.upstream", framing])
+        self.log = folder / "sent"
         """Pairs of 64-bit integers: an event's place in the pool, and its time in microseconds."""
         self.port = 0
         until(self._find_port, within=60, what="the upstream")

@@ -1,4 +1,4 @@
-"""The raw sockets of the upstream: as much of HTTP as a stream and a REST answer take, in one loop, without a library."""
+"""The raw sockets of the upstream: as much of HTTP as a stream and a REST answer take, in one loop, no library."""
 
 import selectors
 import socket
@@ -72,7 +72,7 @@ class Server:
         self._chunked = chunked
         self._selector = selectors.SelectSelector()  # the only one whose timeout is finer than a millisecond
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=512)
-        self._listener.setblocking(False)
+        self._listener.settimeout(0)
         self._selector.register(self._listener, selectors.EVENT_READ)
         self._watched: dict[Peer, int] = {}
         self._ping_at = time.monotonic() + PING_S
@@ -136,7 +136,7 @@ class Server:
 
     def _accept(self) -> None:
         sock, _ = self._listener.accept()
-        sock.setblocking(False)
+        sock.settimeout(0)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         peer = Peer(sock)
         self._watched[peer] = selectors.EVENT_READ

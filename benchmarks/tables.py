@@ -16,7 +16,10 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     widths = [max(len(row[n]) for row in [head, *rows]) for n in range(len(head))]
 
     def line(cells: Sequence[str]) -> str:
-        shown = [cell.rjust(width) if n else cell.ljust(width) for n, (cell, width) in enumerate(zip(cells, widths, strict=True))]
+        shown = [
+            cell.rjust(width) if n else cell.ljust(width)
+            for n, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        ]
         return f"| {' | '.join(shown)} |"
 
     rule = [("-" * width if not n else "-" * (width - 1) + ":") for n, width in enumerate(widths)]
@@ -95,12 +98,20 @@ def many(found: Found, what: str) -> list[str]:
 def memory(found: Found) -> list[str]:
     """Memory and idle work."""
     rows = [
-        [f"idle, {result['streams']} stream{'s' if result['streams'] > 1 else ''}", f"{result['mb']:.0f}", f"{result['core']:.1%}"]
+        [
+            f"idle, {result['streams']} stream{'s' if result['streams'] > 1 else ''}",
+            f"{result['mb']:.0f}",
+            f"{result['core']:.1%}",
+        ]
         for name, result in found.items()
         if name.startswith("idle")
     ]
     rows += [
-        [f"{result['odds']:,} known odds, {'continuity' if name.endswith('continuity') else 'without continuity'}", f"{result['mb']:.0f}", ""]
+        [
+            f"{result['odds']:,} known odds, {'continuity' if name.endswith('continuity') else 'without continuity'}",
+            f"{result['mb']:.0f}",
+            "",
+        ]
         for name, result in found.items()
         if name.startswith("known")
     ]
@@ -114,7 +125,12 @@ def seconds(found: Found) -> list[str]:
         "stall": "SIGKILL, not started again: until readers go on with what healthy producers write",
     }
     rows = [
-        [titles[name], f"{result['median_s']:.1f}", f"{min(result['s']):.1f} to {max(result['s']):.1f}", str(len(result["s"]))]
+        [
+            titles[name],
+            f"{result['median_s']:.1f}",
+            f"{min(result['s']):.1f} to {max(result['s']):.1f}",
+            str(len(result["s"])),
+        ]
         for name, result in found.items()
     ]
     return table(["", "s, median", "lowest to highest", "tries"], rows)

@@ -3,7 +3,7 @@
 import time
 
 from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
+from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec  # type: ignore[attr-defined]  # they are
 
 DATA = ("odds", "locked-odds")
 PARTITIONS = 12
@@ -53,7 +53,7 @@ class Topics:
     def ends(self, prefix: str) -> dict[tuple[str, int], int]:
         """Where each partition of the data topics ends for a `read_committed` reader."""
         wanted = {
-            TopicPartition(prefix + name, partition): OffsetSpec.latest()
+            TopicPartition(prefix + name, partition): OffsetSpec.latest()  # type: ignore[no-untyped-call]  # it has none
             for name in DATA
             for partition in range(PARTITIONS)
         }

@@ -47,7 +47,7 @@ def main(base_url: str, servers: str, prefix: str) -> None:
                     stream=True,
                     timeout=(5, 15),
                 )
-                for event in sseclient.SSEClient(response).events():
+                for event in sseclient.SSEClient(response).events():  # type: ignore[arg-type]  # as its README does
                     topic = TOPICS.get(event.event)
                     if topic is None:
                         continue
