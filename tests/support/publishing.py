@@ -9,7 +9,9 @@ from bridge.buffer import Buffer
 from bridge.continuity import Board, Position, Room
 from bridge.entries import Entry, EntryId
 from bridge.health import StreamHealth
+from bridge.kafka.checkpoints import Stored
 from bridge.metrics import Metrics
+from bridge.positions import Positions
 from bridge.publisher import Publisher
 from bridge.records import Explode, Held, Record
 from tests.support.ids import NOW
@@ -29,6 +31,7 @@ class Publishing:
         position: Position | None = None,
         scope: str = "all",
         board: bool = True,
+        heals: bool = True,
         limit: int = 10**9,
         clock: Any = None,
     ) -> None:
@@ -53,6 +56,7 @@ class Publishing:
             health=self.health,
             metrics=self.metrics,
             now_ms=lambda: self.now_ms,
+            heals=heals,
         )
 
     def take(self, *odds: str, ms: int | None, event: str = "odds") -> None:
@@ -98,3 +102,31 @@ def order_of(record: Record) -> tuple[int, ...]:
     """A record's place: of one of the state, what its value says."""
     text = dict(record.headers).get("order", b"").decode() or orjson.loads(record.value)["order"]
     return tuple(map(int, text.split("-")))
+
+
+def after(*ids: int, scope: str = "all", owes: str = "") -> Position:
+    """The position of a stream that published entries with such ids."""
+    position = Position()
+    for ms in ids:
+        position.add("odds", EntryId(NOW + ms, 0))
+    position.scope, position.owes = scope, owes
+    return position
+
+
+def events(scene: Publishing) -> list[str]:
+    """The names of what was announced."""
+    return [said["event"] for said in scene.said]
+
+
+def committed(scene: Publishing, before: Position) -> Position:
+    """What a checkpoint says once all that is offered is committed."""
+    positions = Positions(["nba"], "here")
+    positions.adopt(Stored.of({}))
+    positions.keep({"nba": before.copy()}, 1)
+    return positions.after(scene.held).get("nba", before)
+
+
+def connect(scene: Publishing, now: float = 100.0) -> None:
+    """Upstream accepts a connection."""
+    scene.publisher.connecting()
+    scene.publisher.connected(now)
