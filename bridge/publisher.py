@@ -90,11 +90,11 @@ class Publisher:
         """Say what is owed from the start: at a first one everything, after another configuration a comparison."""
         position = self.continuity.position
         if not self._heals:
-            if position.owes != "hydrate":
-                self._offer_own([], owes="hydrate")  # whoever heals again has to compare all of it
+            if position.scope or position.owes:
+                self._offer_own([], owes="", scope="")  # whoever heals again has to compare all of it
             return
-        self.uncovered = position.scope not in {"", self._scope}
-        if position.scope != self._scope and position.owes not in {"hydrate", "gap"}:
+        self.uncovered = position.scope != self._scope
+        if self.uncovered and position.owes != "gap":  # nothing has to be kept of it: the checkpoint's scope tells it
             self.owe("filter" if position.scope else "hydrate")
 
     # --- connections ----------------------------------------------------------------------------------------------
@@ -155,14 +155,15 @@ class Publisher:
         if last_ms is None and last is not None and 0 <= now_ms - last.ms < _PLAUSIBLE_MS:
             last_ms = last.ms  # before a restart: all there is is the id, which has upstream's time where it has any
         self._metrics.gaps.add(self._lost)
-        self.owe(
-            "gap",
-            reason=self._lost,
-            last_entry_id=None if last is None else str(last),
-            last_ms=last_ms,
-            first_entry_id=None if first is None else str(first),
-            seconds=None if last_ms is None else max(0, now_ms - last_ms) / 1000,
-        )
+        fields: dict[str, object] = {
+            "reason": self._lost,
+            "last_entry_id": None if last is None else str(last),
+            "last_ms": last_ms,
+            "first_entry_id": None if first is None else str(first),
+            "seconds": None if last_ms is None else max(0, now_ms - last_ms) / 1000,
+        }
+        self._offer_own([self._said("gap", fields)], owes="gap" if self._heals else None)
+        self.owe("gap")
 
     # --- entries --------------------------------------------------------------------------------------------------
 
@@ -301,16 +302,12 @@ class Publisher:
             },
         )
 
-    def owe(self, cause: str, **fields: object) -> None:
-        """From here the topics may differ from upstream; a gap is announced with its `fields`."""
-        self.debts += 1
-        said = [self._said("gap", fields)] if fields else []
-        if not self._heals:
-            self._offer_own(said)
-            return
-        self._health.owes = cause
-        self._offer_own(said, owes=cause)
-        self.on_news()
+    def owe(self, cause: str) -> None:
+        """From here the topics may differ from upstream."""
+        if self._heals:
+            self.debts += 1
+            self._health.owes = cause
+            self.on_news()
 
     def demand(self) -> None:
         """Somebody wants the topics compared; what is owed already for a graver reason stays owed for that."""
