@@ -152,7 +152,7 @@ def test_a_gap_counts_as_debt_and_is_news() -> None:
     scene = Publishing(position=after(1))
     news: list[int] = []
     scene.publisher.on_news = lambda: news.append(scene.publisher.debts)
-    scene.publisher.owe("gap", reason="torn")
+    scene.publisher.owe("gap")
     assert (scene.publisher.debts, news) == (1, [1])
     connect(scene)
     assert news == [1, 1]
