@@ -30,9 +30,10 @@ class Fixtures:
         self.results: dict[str, bytes] = {}
         """The last value of `fixture-results`."""
         self._over: dict[str, float] = {}
-        self._told_at: dict[str, float] = {}
+        self._status_at: dict[str, float] = {}
+        self._result_at: dict[str, float] = {}
 
-    def note(self, event: str, fixture: str, value: bytes, at: float) -> None:
+    def note(self, event: str, fixture: str, value: bytes, at: float, *, made_up: bool = False) -> None:
         """A fixture event is published.
 
         Args:
@@ -40,19 +41,20 @@ class Fixtures:
             fixture: The fixture's id.
             value: Upstream's bytes, or what was made up in their place; what can't be read tells nothing.
             at: When, in epoch seconds.
+            made_up: Whether it was the bridge that told it, not the stream.
         """
         try:
             if event == "fixture-status":
                 told = _status.decode(value)
-                self.told(fixture, told.new_status or "", told.new_start_date or "", at)
+                status, start = told.new_status or "", told.new_start_date or ""
             else:
                 self.results[fixture] = value
-                self._told_at[fixture] = at
-                status = _result.decode(value).status
-                if status:
-                    self.told(fixture, status, "", at)
+                self._result_at[fixture] = 0.0 if made_up else at
+                status, start = _result.decode(value).status or "", ""
         except (ValueError, RecursionError):
             return
+        self.told(fixture, status, start, at)
+        self._status_at[fixture] = 0.0 if made_up else at
 
     def told(self, fixture: str, status: str, start: str, at: float) -> None:
         """A status or a start is known, "" where it isn't."""
@@ -71,7 +73,11 @@ class Fixtures:
 
     def result_at(self, fixture: str) -> float:
         """When the stream told the last result, in epoch seconds; 0 if it hasn't, or that was made up."""
-        return self._told_at.get(fixture, 0.0)
+        return self._result_at.get(fixture, 0.0)
+
+    def status_at(self, fixture: str) -> float:
+        """When the stream told the last status or start, in epoch seconds; 0 if it hasn't, or that was made up."""
+        return self._status_at.get(fixture, 0.0)
 
     @property
     def over(self) -> set[str]:
@@ -81,5 +87,5 @@ class Fixtures:
     def forget(self, fixtures: Iterable[str]) -> None:
         """Nothing is to be known of some fixtures any more."""
         for fixture in fixtures:
-            for known in (self.statuses, self.starts, self.results, self._over, self._told_at):
+            for known in (self.statuses, self.starts, self.results, self._over, self._status_at, self._result_at):
                 known.pop(fixture, None)

@@ -1,5 +1,6 @@
 """The half-board safeguard: when most of a book's odds are gone at once, it may be the answer that is wrong."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -46,21 +47,35 @@ class _Book:
     locked: list[Change] = field(default_factory=list)
     fixtures: set[str] = field(default_factory=set)
 
+    whole: int = 0
+
     @property
     def is_half_gone(self) -> bool:
-        return 2 * len(self.locked) > self.open
+        return 2 * len(self.locked) > max(self.open, self.whole)
 
 
 class Locks:
-    """What a whole pass, or a second look, would lock at each sportsbook."""
+    """What a whole pass, or a second look, would lock at each sportsbook.
 
-    def __init__(self) -> None:
+    Args:
+        whole: How many open odds the whole pass compared, by sportsbook, when this one asks for some fixtures again:
+            all markets of one game are often suspended at once.
+    """
+
+    def __init__(self, whole: Mapping[str, int] | None = None) -> None:
+        self._whole = whole or {}
         self._books: dict[str, _Book] = {}
+
+    @property
+    def open(self) -> dict[str, int]:
+        """How many open odds were compared, by sportsbook."""
+        return {name: book.open for name, book in self._books.items()}
 
     def add(self, difference: Difference) -> None:
         """One of the pass's differences."""
         place = difference.place
-        book = self._books.setdefault(folded(place.sportsbook), _Book(place.sportsbook))
+        name = folded(place.sportsbook)
+        book = self._books.setdefault(name, _Book(place.sportsbook, whole=self._whole.get(name, 0)))
         book.open += difference.open
         book.locked += difference.locked
         if difference.locked:

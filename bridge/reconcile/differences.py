@@ -1,5 +1,6 @@
 """What a look found of the odds: what is published at once, what waits, and what is only counted."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from bridge.continuity import LIVE_MARGIN_MS, Board, Change, Difference, Locks, standing
@@ -23,9 +24,19 @@ class Differences:
         cause: Why upstream was asked.
         look: What is found goes here.
         before: The look that this one follows, or None.
+        whole: See `Locks`.
     """
 
-    def __init__(self, publisher: Publisher, events: Events, cause: Cause, look: Look, before: Look | None) -> None:
+    def __init__(
+        self,
+        publisher: Publisher,
+        events: Events,
+        cause: Cause,
+        look: Look,
+        before: Look | None,
+        *,
+        whole: Mapping[str, int] | None = None,
+    ) -> None:
         self._publisher = publisher
         assert publisher.board is not None  # noqa: S101 -- who compares has one
         self._board: Board = publisher.board
@@ -34,7 +45,12 @@ class Differences:
         self._look = look
         self._before = before
         self._audit = cause is Cause.AUDIT
-        self._locks = Locks()
+        self._locks = Locks(whole)
+
+    @property
+    def open(self) -> dict[str, int]:
+        """How many open odds were compared, by sportsbook."""
+        return self._locks.open
 
     def take(self, difference: Difference) -> None:
         """The odds of one book on a fixture were compared."""
@@ -72,7 +88,7 @@ class Differences:
         for withheld in self._before.withheld if self._before is not None else ():
             confirmed = self._locks.confirm(withheld)
             free += confirmed.locked
-            if confirmed.suspicious:
+            if confirmed.suspicious and len(confirmed.locked) < len(withheld.locked):
                 self._look.suspicious.append((withheld.sportsbook, confirmed.locks, confirmed.open))
             self._look.withheld = [w for w in self._look.withheld if w.sportsbook != withheld.sportsbook]
         self._publish("locked", free)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from bridge.buffer import Buffer
-from bridge.continuity import OVER, Board, Coverage, Index, compare
+from bridge.continuity import LIVE_MARGIN_MS, OVER, Board, Coverage, Index, compare
 from bridge.errors import UpstreamError
 from bridge.publisher import Publisher
 from bridge.reconcile.differences import Differences, Events
@@ -65,6 +65,8 @@ class OddsComparison:
         self._events = Events("copilot-odds", "copilot-locked-odds") if copilot else Events("odds", "locked-odds")
         self._statuses = statuses
         self._rows: dict[str, FixtureRow] = {}
+        self._open: dict[str, int] = {}
+        """What `Differences.open` was at the last look at all fixtures."""
 
     @property
     def requests(self) -> int:
@@ -78,7 +80,8 @@ class OddsComparison:
         if self._publisher.uncovered and only is None:
             await self._drop_uncovered(index, look)
         asked, vouched = await self._fixtures() if only is None else only, set[str]()
-        comparing = Differences(self._publisher, self._events, cause, look, before)
+        whole = None if only is None else self._open
+        comparing = Differences(self._publisher, self._events, cause, look, before, whole=whole)
         async with aclosing(self._snapshot.odds(asked)) as answers:  # type: ignore[type-var]
             async for answer in answers:
                 for row, odds in answer.fixtures:
@@ -88,11 +91,13 @@ class OddsComparison:
                         comparing.take(difference)
                         await asyncio.sleep(0)
                 await self._buffer.room()
-        if asked and not vouched:
+        if asked - self._publisher.fixtures.over and not vouched:
             raise UpstreamError(
                 f"upstream's snapshot names none of the {len(asked)} fixtures asked for", reason="empty"
             )
         comparing.end()
+        if only is None:
+            self._open = comparing.open
         await self._buffer.room()
         return look
 
@@ -138,11 +143,13 @@ class OddsComparison:
 
     async def _fixtures(self) -> frozenset[str]:
         """The fixtures to ask for: those that upstream has, and those that are known here and that it didn't name."""
+        asked_at = time.time()
         active = await self._snapshot.active()
         missing = (self._board.fixtures() | self._known_alive()) - active.keys() - {""}
         rows = active | (await self._snapshot.rows(sorted(missing)) if missing else {})
         for fixture, row in rows.items():
-            self._note(fixture, row)
+            if self._publisher.fixtures.status_at(fixture) <= asked_at - LIVE_MARGIN_MS / 1000:
+                self._note(fixture, row)
         return frozenset((self._board.fixtures() - {""}) | rows.keys())
 
     def _known_alive(self) -> set[str]:

@@ -165,6 +165,7 @@ class Reconciler:
                 break
             more = await self._look(cause, only=unsure)
             look.add(more)
+            look.withheld += more.withheld
             unsure, sure_at = frozenset(more.unsure), more.sure_at
         return look
 

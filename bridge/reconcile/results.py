@@ -57,7 +57,7 @@ class ResultsComparison:
             async for fixture, value in answers:
                 named += 1
                 if self._differs(look, fixture, value, asked_at):
-                    self._publish(look, cause, before, (fixture, value))
+                    self._publish(look, cause, before, (fixture, value), asked_at)
         if asked and not named and fixtures.results:
             raise UpstreamError(f"upstream has results of none of the {len(asked)} fixtures asked for", reason="empty")
         return look
@@ -76,7 +76,9 @@ class ResultsComparison:
             return False
         return True
 
-    def _publish(self, look: Look, cause: Cause, before: Look | None, result: tuple[str, bytes]) -> None:
+    def _publish(
+        self, look: Look, cause: Cause, before: Look | None, result: tuple[str, bytes], asked_at: float
+    ) -> None:
         fixture, value = result
         fixtures = self._publisher.fixtures
         is_known, key = fixture in fixtures.results, fixture.encode()
@@ -90,7 +92,7 @@ class ResultsComparison:
         look.counts["changed" if is_known else "new"] += 1
         origin = b"snapshot" if cause is Cause.HYDRATE else b"reconcile"
         self._publisher.make_up("fixture-results", [(key, value)], origin=origin)
-        fixtures.note("fixture-results", fixture, value, 0.0)
+        fixtures.note("fixture-results", fixture, value, asked_at, made_up=True)
 
     async def tidy(self, over_before: float) -> int:
         """See `Comparison.tidy`: nothing of a fixture that is over needs to be known."""
