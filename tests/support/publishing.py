@@ -95,7 +95,7 @@ class Publishing:
 
 def value(odd: str, **fields: object) -> bytes:
     """Upstream's bytes of an odd."""
-    return orjson.dumps({"id": odd, "fixture_id": "F1", "sportsbook": "Novig", "price": 100, **fields})
+    return orjson.dumps({"id": odd, "fixture_id": "F1", "sportsbook": "Novig", "price": 100, "is_live": True, **fields})
 
 
 def order_of(record: Record) -> tuple[int, ...]:
