@@ -40,7 +40,7 @@ class Place:
             "cores": psutil.cpu_count() or 0,
             "pinned": self.pinned,
             "memory_gb": round(psutil.virtual_memory().total / 1e9),
-            "system": f"{platform.system()} {platform.release()}",
+            "system": f"{platform.system()} {'.'.join(platform.release().split('.')[:2])}",
             "python": platform.python_version(),
             "libraries": {name: _version(name) for name in LIBRARIES},
         }

@@ -1,6 +1,7 @@
 """Pure: what was measured, as Markdown tables, which a terminal shows well too."""
 
 from collections.abc import Mapping, Sequence
+from statistics import median
 from typing import Any
 
 from benchmarks.contestants import ALL
@@ -26,28 +27,38 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     return [line(head), line(rule), *(line(row) for row in rows)]
 
 
-def throughput(found: Found, guide: str = "guide") -> list[str]:
-    """Odds a second, their spread, the ratio to the guide's loop, and processor seconds."""
-    one = found[guide]
+def throughput(found: Found) -> list[str]:
+    """Odds a second, processor seconds, and the ratio of both to the guide's loop in the same round."""
     rows = []
     for name, result in found.items():
         title = TITLES.get(name, name)
         if not result["rounds"]:
-            rows.append([title, "failed", "", "", "", ""])
+            rows.append([title, "failed", "", "", ""])
             continue
-        rates = [each["odds_s"] for each in result["rounds"]]
-        ratio, cpu_ratio = result["odds_s"] / one["odds_s"], one["cpu_s"] / result["cpu_s"]
+        ratio, by_cpu = ratios(found, name)
         rows.append(
             [
                 title,
-                f"{result['odds_s']:,.0f}",
-                f"{min(rates):,.0f} to {max(rates):,.0f}",
-                f"{ratio:.2f}" if result["good"] else "disqualified",
-                f"{result['cpu_s']:.1f}",
-                f"{cpu_ratio:.2f}",
+                spread([each["odds_s"] for each in result["rounds"]], "{:,.0f}"),
+                spread(ratio, "{:.2f}") if result["good"] else "disqualified",
+                spread([each["cpu_s"] for each in result["rounds"]], "{:.1f}"),
+                spread(by_cpu, "{:.2f}") if result["good"] else "disqualified",
             ]
         )
-    return table(["", "odds/s", "lowest to highest", "ratio", "CPU s a million odds", "ratio by CPU"], rows)
+    return table(["median (lowest to highest)", "odds/s", "ratio", "CPU s a million odds", "ratio by CPU"], rows)
+
+
+def ratios(found: Found, name: str) -> tuple[list[float], list[float]]:
+    """How many times as fast as the guide's loop in the same round: by the clock, and by the processor's time."""
+    pairs = list(zip(found[name]["rounds"], found["guide"]["rounds"], strict=False))
+    return [it["odds_s"] / one["odds_s"] for it, one in pairs], [one["cpu_s"] / it["cpu_s"] for it, one in pairs]
+
+
+def spread(values: Sequence[float], form: str) -> str:
+    """The median, the lowest and the highest."""
+    if not values:
+        return ""
+    return f"{form.format(median(values))} ({form.format(min(values))} to {form.format(max(values))})"
 
 
 def once(found: Found) -> list[str]:
