@@ -99,6 +99,11 @@ class Offering(Publishing):
         )
         self.results = ResultsComparison(publisher=self.publisher, results=self.upstream)
 
+    @property
+    def seconds(self) -> float:
+        """Now, in epoch seconds."""
+        return self.now_ms / 1000
+
     def offer(self, *names: str, **fields: object) -> None:
         """Upstream's board has odds."""
         self.upstream.offers |= {odd: value(odd, **fields) for odd in names}
