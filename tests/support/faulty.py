@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from aiokafka.errors import KafkaConnectionError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-from bridge import daemon, shard
+from bridge import assembly, shard
 from bridge.cli import main
 from bridge.kafka import topics
 from bridge.kafka.producer import Producer
@@ -49,7 +49,7 @@ class Faulty(Producer):
 
     @property
     def _with_entries(self) -> bool:
-        return any(not topic.endswith("checkpoints") for topic, _ in self._sent)
+        return any(not topic.endswith(("checkpoints", "bridge-events")) for topic, _ in self._sent)
 
     def _next(self) -> str:
         if not self._with_entries or not self.faults:
@@ -106,7 +106,7 @@ async def _for_ever() -> NoReturn:
 if __name__ == "__main__":
     plan = json.loads(os.environ["FAULTS"])
     Faulty.faults, Faulty.timeout_ms = plan["faults"], plan["timeout_ms"]
-    daemon.Producer = Faulty  # type: ignore[attr-defined]
+    assembly.Producer = Faulty  # type: ignore[attr-defined]
     if plan.get("blind"):
         topics.Existing.max_message_bytes = property(lambda _: 1_048_588)  # type: ignore[assignment,method-assign]
     shard._RETRY_S = (0.0, 0.1, 0.3, 0.3, 0.3)  # a long row of faults need not wait as long as an outage
