@@ -52,6 +52,8 @@ def test_the_demo_profile_carries_odds_and_prometheus_sees_them(pod: Pod) -> Non
     _until("the bridge is healthy", lambda: _healthy(pod, "bridge-demo"), lambda: pod.log("bridge-demo"), bridge)
     _until("the bridge is ready", lambda: _ready(pod), lambda: pod.log("bridge-demo"), bridge)
 
+    _until("the snapshot is had", lambda: _reconciled(pod), lambda: pod.log("bridge-demo"), bridge)
+
     service = SERVICES["prometheus"]
     words = [word.replace("=/prometheus", "=/srv/prometheus") for word in service["command"]]
     prometheus = pod.start("prometheus", ["prometheus", *words], {})
@@ -109,6 +111,12 @@ def _healthy(pod: Pod, name: str) -> bool:
 def _ready(pod: Pod) -> bool:
     text = pod.get("http://oddsbridge:9464/readyz")
     return bool(text and json.loads(text)["ready"])
+
+
+def _reconciled(pod: Pod) -> bool:
+    """Whether the topics were compared with what the simulator offers: its REST side is where its streams are."""
+    text = pod.get("http://oddsbridge:9464/readyz")
+    return bool(text) and all(stream["reconciled"] for stream in json.loads(text)["streams"].values())
 
 
 def _asked(pod: Pod, query: str) -> float | None:
