@@ -50,6 +50,16 @@ def test_an_odd_stands_in_its_log_and_in_the_state_of_one_entry() -> None:
     assert held.size > sum(len(record.value) for record in scene.records)
 
 
+def test_both_copies_of_an_odd_count_against_the_buffers_limit() -> None:
+    sizes = []
+    for board in (True, False):
+        scene = Publishing(board=board)
+        scene.publisher.take(Entry("odds", EntryId(NOW, 0), items("a"), size=10_000), 0.0)
+        sizes.append(scene.buffer.size)
+    assert sizes[1] > 10_000
+    assert sizes[0] - sizes[1] > 10_000
+
+
 def test_a_lock_is_told_by_the_state() -> None:
     scene = Publishing()
     scene.take("a", ms=5)

@@ -189,6 +189,20 @@ async def test_what_stays_unsure_is_left_to_the_second_look(monkeypatch: Patch) 
         assert scene.reconciled == [("gap", 0)]
 
 
+async def test_locks_that_such_a_look_withholds_wait_too(monkeypatch: Patch) -> None:
+    async with comparing(monkeypatch) as scene:
+        first, more = look(unsure="F1"), look(withheld=6)
+        scene.answers += [first, more, look(locked=6)]
+        scene.lose()
+        await scene.wait(SECOND_LOOK_S)
+        assert scene.causes == ["gap", "gap"]
+        assert scene.reconciled == [], "what is known to differ isn't reconciled"
+        await scene.wait(MARGIN_S)
+        assert scene.asked[2].before is not None
+        assert scene.asked[2].before.withheld == more.withheld
+        assert scene.reconciled == [("gap", 6)]
+
+
 async def test_a_gap_while_it_is_unsure_begins_anew(monkeypatch: Patch) -> None:
     async with comparing(monkeypatch) as scene:
         first = look(unsure="F1")

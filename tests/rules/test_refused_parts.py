@@ -10,6 +10,7 @@ import pytest
 from bridge.burial import Burial
 from bridge.entries import EntryId
 from bridge.errors import RecordsRefused
+from bridge.health import ShardHealth
 from bridge.kafka.batches import Batch, Packer
 from bridge.kafka.producer import Builder, empty_batch
 from bridge.kafka.topics import Existing
@@ -109,6 +110,8 @@ def test_it_is_found_by_halves_after_one_more_try(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(rounds, "TOPICS", TOPICS)
     monkeypatch.setattr(Offering, "bad", frozenset(bad))
     play = rounds.Play(partition, [])
+    states: list[str] = []
+    monkeypatch.setattr(ShardHealth, "to", lambda _, state, *__: states.append(str(state)))
     play.shard._burial = Burial("p.dead-letters", lambda: TOPICS, lambda _record, _limit: True)
     rounds.played(play)
     writer = cast("Refusing", play.writer)
@@ -124,6 +127,7 @@ def test_it_is_found_by_halves_after_one_more_try(monkeypatch: pytest.MonkeyPatc
         kept = [n for n in range(40) if (-n - 1 if sign else n) not in bad]
         assert writer.written.get(topic, []) == [b"%d-%d" % (entry_id.seq, n) for entry_id in log for n in kept]
     assert writer.written["p.bridge-events"] == [b"{}"] * 3
+    assert "blocked" not in states, "each try gets on"
     assert writer.told_apart == [False] + [True] * (writer.tries - 1)
     assert writer.tries <= (2 + (log2(3 * 40) + 1) * 3 * max(1, len(bad)) if bad else 1)
     assert play.metrics.stream("nba").dead_letters.counts["refused"] == len(buried)

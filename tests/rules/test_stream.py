@@ -211,7 +211,7 @@ async def test_a_stream_that_is_cancelled_closes_its_connection(monkeypatch: pyt
 async def test_a_full_buffer_stops_the_reading_and_nothing_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     size = 700  # two entries fill it
     scenes: list[Scene] = []
-    steps: list[Step] = [lambda: scenes[0].buffer.clear()]  # what it says of itself is let go
+    steps: list[Step] = [lambda: scenes[0].buffer.clear()]  # noqa: PLW0108 -- what it says of itself is let go, then
     script = [[*steps, *(entries(n, n) for n in range(1, 7))]]
     scene = Scene(monkeypatch, script, position=Position(), limit=size)
     scenes.append(scene)
