@@ -12,14 +12,9 @@ from bridge.buffer import Buffer
 from bridge.continuity import Board, Continuity, Fixtures, Order, Position, Replay, Verdict
 from bridge.entries import FIXTURE_EVENTS, LOCKING_EVENTS, ODD_EVENTS, Entry, EntryId
 from bridge.health import StreamHealth
+from bridge.herald import RECORD_BYTES, Herald
 from bridge.metrics import StreamMetrics
 from bridge.records import Explode, Headers, Held, Part, Record, order, order_text
-
-RECORD_BYTES = 300
-"""What a record occupies in memory beside its key and value, in bytes, roughly."""
-
-PAUSE_S = 5.0
-"""Seconds without reading that are told: at full rate the buffer is full for moments."""
 
 _PLAUSIBLE_MS = 366 * 86_400_000  # an id that is no time, or one of another age, tells no time
 
@@ -30,7 +25,7 @@ Item = tuple[bytes, bytes]
 T = TypeVar("T")
 
 
-class Publisher:
+class Publisher(Herald):
     """Makes one stream's records, and offers them to its shard.
 
     Args:
@@ -60,42 +55,25 @@ class Publisher:
         now_ms: Callable[[], int],
         heals: bool = True,
     ) -> None:
-        self.name = explode.stream
+        super().__init__(
+            explode.stream,
+            announcer=announcer,
+            continuity=Continuity(position),
+            buffer=buffer,
+            scope=scope,
+            health=health,
+            now_ms=now_ms,
+            heals=heals,
+        )
         self.board = board
         self.fixtures = Fixtures()
-        self.continuity = Continuity(position)
         self.connected_ms = 0
         """Since when the stream brings all there is, in epoch milliseconds."""
-        self.debts = 0
-        """How often the topics may have come to differ from upstream since this began."""
-        self.uncovered = False
-        """Whether odds may be known that the stream's filters don't take any more."""
-        self.on_news: Callable[[], None] = _nothing
-        """Called when that happens, and when the stream is connected."""
         self._explode = explode
-        self._announcer = announcer
-        self._buffer = buffer
-        self._scope = scope
-        self._health = health
         self._metrics = metrics
-        self._now_ms = now_ms
-        self._heals = heals
         self._lost = "restart"
         self._last_ms: int | None = None
         self._connected = False
-        health.last_entry_id = position.highest
-        health.owes = position.owes if heals else ""
-
-    def begin(self) -> None:
-        """Say what is owed from the start: at a first one everything, after another configuration a comparison."""
-        position = self.continuity.position
-        if not self._heals:
-            if position.scope or position.owes:
-                self._offer_own([], owes="", scope="")  # whoever heals again has to compare all of it
-            return
-        self.uncovered = position.scope != self._scope
-        if self.uncovered and position.owes != "gap":  # nothing has to be kept of it: the checkpoint's scope tells it
-            self.owe("filter" if position.scope else "hydrate")
 
     # --- connections ----------------------------------------------------------------------------------------------
 
@@ -130,11 +108,6 @@ class Publisher:
         self._lost = reason
         self.tell("refused" if refused else "down", reason=reason, detail=detail)
 
-    def paused(self, seconds: float) -> None:
-        """Nothing was read for so long, since Kafka was slow; what is short isn't worth telling."""
-        if seconds >= PAUSE_S:
-            self.tell("paused", seconds=round(seconds, 3))
-
     def unjoined(self, reason: str, first: EntryId | None) -> None:
         """The old connection ended before the next one could take over: what came between is lost."""
         self._lost = reason
@@ -162,8 +135,7 @@ class Publisher:
             "first_entry_id": None if first is None else str(first),
             "seconds": None if last_ms is None else max(0, now_ms - last_ms) / 1000,
         }
-        self._offer_own([self._said("gap", fields)], owes="gap" if self._heals else None)
-        self.owe("gap")
+        self.tell_gap(fields)
 
     # --- entries --------------------------------------------------------------------------------------------------
 
@@ -282,74 +254,6 @@ class Publisher:
         )
         self.continuity.remember(event, None)
 
-    # --- what the bridge says -------------------------------------------------------------------------------------
-
-    def tell(self, event: str, **fields: object) -> None:
-        """Say something on `bridge-events`."""
-        self._offer_own([self._said(event, fields)])
-
-    def alive(self) -> Record:
-        """The record that says how the stream is."""
-        health = self._health
-        ping_age_s = None if health.last_ping is None else health.clock() - health.last_ping
-        return self._said(
-            "alive",
-            {
-                "state": str(health.state),
-                "last_entry_id": None if health.last_entry_id is None else str(health.last_entry_id),
-                "last_ping_ms": None if ping_age_s is None else self._now_ms() - int(ping_age_s * 1000),
-                "reconciled": health.reconciled and self.continuity.replay is not Replay.OPEN if self._heals else None,
-            },
-        )
-
-    def owe(self, cause: str) -> None:
-        """From here the topics may differ from upstream."""
-        if self._heals:
-            self.debts += 1
-            self._health.owes = cause
-            self.on_news()
-
-    def demand(self) -> None:
-        """Somebody wants the topics compared; what is owed already for a graver reason stays owed for that."""
-        self.owe("demand" if self._health.reconciled else self._health.owes)
-
-    def settled(self, owes: str, **fields: object) -> None:
-        """The topics were compared and mended; what is still owed stays in the checkpoint.
-
-        Args:
-            owes: "" or why another look is owed.
-            fields: What `reconciled` says; none to say nothing.
-        """
-        self.uncovered = False
-        self._health.owes = owes
-        self._offer_own([self._said("reconciled", fields)] if fields else [], owes=owes, scope=self._scope)
-
-    def _said(self, event: str, fields: dict[str, object]) -> Record:
-        return self._announcer.record(self.name, event, self._now_ms(), fields)
-
-    def _offer_own(self, records: list[Record], *, owes: str | None = None, scope: str | None = None) -> None:
-        position = self.continuity.position
-        position.owes = position.owes if owes is None else owes
-        position.scope = position.scope if scope is None else scope
-        size = sum(len(record.value) + RECORD_BYTES for record in records)
-        self._buffer.offer(
-            Held(
-                stream=self.name,
-                event="",
-                entry_id=None,
-                received_ms=self._now_ms(),
-                records=records,
-                size=size,
-                headers=[],
-                owes=owes,
-                scope=scope,
-            )
-        )
-
 
 def _parts(items: list[T]) -> Iterator[list[T]]:
     return (items[n : n + AT_ONCE] for n in range(0, len(items), AT_ONCE))
-
-
-def _nothing() -> None:
-    pass

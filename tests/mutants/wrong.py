@@ -165,7 +165,7 @@ WRONG = [
     Wrong(
         "a board that is gone from one answer is locked at once",
         "continuity/halves.py",
-        "        return 2 * len(self.locked) > self.open\n",
+        "        return 2 * len(self.locked) > max(self.open, self.whole)\n",
         "        return False\n",
         (RULES + "test_halves.py",),
     ),

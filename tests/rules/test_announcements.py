@@ -5,7 +5,7 @@ import pytest
 from bridge.continuity import PROOF_S, Position
 from bridge.entries import EntryId
 from bridge.health import State
-from bridge.publisher import PAUSE_S
+from bridge.herald import PAUSE_S
 from tests.support.ids import NOW
 from tests.support.publishing import Publishing, after, connect, events
 
