@@ -10,6 +10,8 @@ All of this belongs to the event loop's thread: count there, read there.
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
 
+from bridge.tallies import OTHER, Histogram, Tally
+
 EVENTS = (
     "odds",
     "locked-odds",
@@ -49,68 +51,10 @@ REPLAY_OUTCOMES = ("proven", "unproven", "none")
 TRANSACTION_OUTCOMES = ("committed", "found-committed", "not-committed")
 RECOVERY_REASONS = ("fenced", "deadline", "error", "records-refused")
 
-OTHER = "other"
-"""The label of every word for which there is no room: labels stay few whatever upstream or Kafka say."""
-
 DELAY_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 WAIT_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 RECORDS_BOUNDS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1_000.0, 3_000.0, 10_000.0, 30_000.0, 100_000.0)
 BYTES_BOUNDS = tuple(float(4**n) for n in range(5, 14))  # 1 KiB to 64 MiB
-
-
-class Tally:
-    """Counts by word. The words that are known exist from the start with 0, as a reader of rates needs it.
-
-    Args:
-        words: The words that are known.
-        room: How many words nobody foresaw get a count of their own; those after them are counted as `OTHER`.
-    """
-
-    __slots__ = ("_room", "counts")
-
-    def __init__(self, words: Iterable[str], *, room: int = 8) -> None:
-        self.counts = dict.fromkeys(words, 0)
-        self._room = room
-
-    def add(self, word: str, n: int = 1) -> None:
-        """Count `n` more of `word`."""
-        counts = self.counts
-        if word not in counts:
-            if self._room > 0:
-                self._room -= 1
-            else:
-                word = OTHER
-            counts.setdefault(word, 0)
-        counts[word] += n
-
-    @property
-    def total(self) -> int:
-        """The sum over all words."""
-        return sum(self.counts.values())
-
-
-class Histogram:
-    """How often a value fell into each range; about 0.2 µs a value, a quarter of prometheus-client's own."""
-
-    __slots__ = ("bounds", "counts", "sum")
-
-    def __init__(self, bounds: tuple[float, ...]) -> None:
-        self.bounds = bounds
-        self.counts = [0] * (len(bounds) + 1)  # counts[i]: bounds[i-1] < value <= bounds[i]; not cumulated
-        self.sum = 0.0
-
-    def observe(self, value: float, n: int = 1) -> None:
-        """Count a value `n` times; one below 0 counts as 0."""
-        if value > 0.0:
-            self.counts[bisect_left(self.bounds, value)] += n
-            self.sum += value * n
-        else:
-            self.counts[0] += n
-
-    @property
-    def count(self) -> int:
-        """How many values were counted."""
-        return sum(self.counts)
 
 
 class StreamMetrics:

@@ -14,7 +14,8 @@ from prometheus_client import Histogram as PrometheusHistogram
 from bridge.admin.catalogue import CATALOGUE
 from bridge.admin.exposition import Exposition
 from bridge.health import Health, ShardState, State
-from bridge.metrics import EVENTS, OTHER, WAIT_BOUNDS, Histogram, Metrics, Tally
+from bridge.metrics import EVENTS, WAIT_BOUNDS, Metrics
+from bridge.tallies import OTHER, Histogram, Tally
 from tests.support.clock import Clock
 
 DOCS = Path(__file__).parents[1] / "docs" / "metrics.md"

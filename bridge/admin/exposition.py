@@ -15,7 +15,8 @@ from prometheus_client.registry import Collector
 from bridge import __version__
 from bridge.admin.catalogue import CATALOGUE
 from bridge.health import Health, ShardState, State
-from bridge.metrics import Histogram, Metrics, ShardMetrics, StreamMetrics, Tally
+from bridge.metrics import Metrics, ShardMetrics, StreamMetrics
+from bridge.tallies import Histogram, Tally
 
 
 class Exposition(Collector):
