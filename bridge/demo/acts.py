@@ -20,8 +20,8 @@ SAMPLES = ("odds", "locked-odds", "fixture-results", "copilot-odds", "fixture-st
 class Schedule:
     """How long odds flow, in seconds: before the first fault, and after each."""
 
-    before_s: float = 10.0
-    after_s: float = 6.0
+    before_s: float = 8.0
+    after_s: float = 5.0
 
 
 class Acts:
