@@ -73,7 +73,7 @@ def measure(scene: Scene, who: Contestant, pool: Sequence[Template], seconds: fl
     topics.make(prefix)
     found: dict[str, dict[str, Any]] = {}
     with killed(start(scene, who, prefix)) as child:
-        topics.quiet(prefix, within=60)
+        topics.quiet(prefix)
         with Listener(scene.servers, topics.ends(prefix)) as listener:
             upstream.pace(WARM_S, RATES[0])
             topics.quiet(prefix)

@@ -91,7 +91,7 @@ def _loaded(
         there = scene.topics.stable(prefix)
         other = _start(beside(child.pid)) if beside else None
         sent = scene.upstream.flat(SECONDS)
-        ended = scene.topics.quiet(prefix, at_least=there + sent["odds"], within=60)
+        ended = scene.topics.quiet(prefix, at_least=there + sent["odds"])
         if other is not None:
             text, _ = other.communicate(timeout=30)
             failed = text.decode(errors="replace").strip()[-500:] if other.returncode else ""

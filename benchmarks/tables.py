@@ -107,25 +107,16 @@ def many(found: Found, what: str) -> list[str]:
 
 
 def memory(found: Found) -> list[str]:
-    """Memory and idle work."""
-    rows = [
-        [
-            f"idle, {result['streams']} stream{'s' if result['streams'] > 1 else ''}",
-            f"{result['mb']:.0f}",
-            f"{result['core']:.1%}",
-        ]
-        for name, result in found.items()
-        if name.startswith("idle")
-    ]
-    rows += [
-        [
-            f"{result['odds']:,} known odds, {'continuity' if name.endswith('continuity') else 'without continuity'}",
-            f"{result['mb']:.0f}",
-            "",
-        ]
-        for name, result in found.items()
-        if name.startswith("known")
-    ]
+    """Memory, and the work of doing nothing; the bridge without continuity and with."""
+    rows = []
+    for name, result in found.items():
+        kind, _, who = name.partition("-")
+        if kind == "idle":
+            streams, _, who = who.partition("-")
+            rows.append([f"{TITLES[who]}: idle, streams {streams}", f"{result['mb']:.0f}", f"{result['core']:.1%}"])
+        else:
+            what = f"{result['odds']:,} odds published" if result["good"] else "not all arrived"
+            rows.append([f"{TITLES[who]}: {what}, none twice", f"{result['mb']:.0f}", ""])
     return table(["", "MB", "of a core"], rows)
 
 
@@ -133,7 +124,7 @@ def seconds(found: Found) -> list[str]:
     """Times after a kill."""
     titles = {
         "restart": "SIGKILL, started again at once: until a reader has the next odd",
-        "stall": "SIGKILL, not started again: until readers go on with what healthy producers write",
+        "stall": "SIGKILL, not started again: the longest that readers wait for what healthy producers write",
     }
     rows = [
         [

@@ -9,6 +9,8 @@ DATA = ("odds", "locked-odds")
 PARTITIONS = 12
 
 _QUIET_S = 1.0
+_STUCK_S = 15.0
+_LONGEST_S = 300.0
 _EVERY_S = 0.01
 
 
@@ -64,19 +66,19 @@ class Topics:
         """The sum of these ends: odds, and the markers of transactions."""
         return sum(self.ends(prefix).values())
 
-    def quiet(self, prefix: str, *, at_least: int = 0, within: float = 60.0) -> float:
-        """Wait until nothing has become visible for a while; returns when the last did, in seconds of the epoch.
+    def quiet(self, prefix: str, *, at_least: int = 0) -> float:
+        """Wait until nothing more becomes visible; returns when the last did, in seconds of the epoch.
 
         Args:
             prefix: Of the topics.
-            at_least: Offsets that have to be there before it can be over.
-            within: Seconds after which it is over in any case: what is missing then will be counted as missing.
+            at_least: The sum of ends before which it isn't over after a moment without progress, but only after long:
+                what has not come by then is counted as missing.
         """
         changed = time.time()
-        until = changed + within
+        until = changed + _LONGEST_S
         last = self.stable(prefix)
         while (now := time.time()) < until:
-            if now - changed > _QUIET_S and last >= at_least:
+            if now - changed > (_QUIET_S if last >= at_least else _STUCK_S):
                 break
             time.sleep(_EVERY_S)
             end = self.stable(prefix)
