@@ -78,7 +78,8 @@ class Herald:
 
     def tell_gap(self, fields: dict[str, object]) -> None:
         """Announce a gap, with what is known of it; the checkpoint keeps that it isn't healed."""
-        self._offer_own([self._said("gap", fields)], owes="gap" if self._heals else None)
+        self.continuity.position.cut()
+        self._offer_own([self._said("gap", fields)], owes="gap" if self._heals else None, cuts=True)
         self.owe("gap")
 
     def paused(self, seconds: float) -> None:
@@ -125,7 +126,9 @@ class Herald:
     def _said(self, event: str, fields: dict[str, object]) -> Record:
         return self._announcer.record(self.name, event, self._now_ms(), fields)
 
-    def _offer_own(self, records: list[Record], *, owes: str | None = None, scope: str | None = None) -> None:
+    def _offer_own(
+        self, records: list[Record], *, owes: str | None = None, scope: str | None = None, cuts: bool = False
+    ) -> None:
         position = self.continuity.position
         position.owes = position.owes if owes is None else owes
         position.scope = position.scope if scope is None else scope
@@ -139,6 +142,7 @@ class Herald:
                 records=records,
                 size=size,
                 headers=[],
+                cuts=cuts,
                 owes=owes,
                 scope=scope,
             )

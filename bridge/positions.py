@@ -49,6 +49,8 @@ class Positions:
                 position.add(held.event, held.entry_id, by_line=held.by_line)
             elif held.counts:
                 position.counter += 1
+            if held.cuts:
+                position.cut()
             if held.owes is not None:
                 position.owes = held.owes
             if held.scope is not None:
@@ -71,4 +73,4 @@ class Positions:
 
 def _moves(held: Held) -> bool:
     """Whether a stream's position isn't the same after it; an announcement alone needs no checkpoint."""
-    return held.entry_id is not None or held.counts or held.owes is not None or held.scope is not None
+    return held.entry_id is not None or held.counts or held.cuts or held.owes is not None or held.scope is not None

@@ -61,6 +61,7 @@ class Held:
         rejects: What couldn't be made a record; becomes dead letters.
         dead: How many of the records are dead letters, by reason.
         parts: What is to be published beside that.
+        cuts: Whether a gap is told here: its stream's position keeps little of what was before.
         scope: What its stream asks upstream for from here on; None where that stays.
         owes: Why the topics may differ from upstream from here on, "" if they don't; None where that stays.
     """
@@ -77,6 +78,7 @@ class Held:
     rejects: list[Reject] = field(default_factory=list)
     dead: dict[str, int] = field(default_factory=dict)
     parts: list[Part] = field(default_factory=list)
+    cuts: bool = False
     scope: str | None = None
     owes: str | None = None
 

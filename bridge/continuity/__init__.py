@@ -9,11 +9,12 @@ from bridge.continuity.handover import Handover, Joint
 from bridge.continuity.offers import Around
 from bridge.continuity.packing import Order
 from bridge.continuity.places import Place
-from bridge.continuity.position import ASIDE, RECENT, RECENT_BYTES, Position, mark_of
+from bridge.continuity.position import ASIDE, KEPT_AT_GAP, RECENT, RECENT_BYTES, Position, mark_of
 from bridge.continuity.replay import PROOF_S, WINDOW, Continuity, Replay, Verdict
 
 __all__ = [
     "ASIDE",
+    "KEPT_AT_GAP",
     "LIVE_MARGIN_MS",
     "OVER",
     "PROOF_S",

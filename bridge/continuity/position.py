@@ -13,6 +13,9 @@ RECENT = 128
 RECENT_BYTES = 1_024
 """Bytes that the ids of one checkpoint may take; the lowest go first."""
 
+KEPT_AT_GAP = 8
+"""Highest ids that are kept when a gap is told."""
+
 ASIDE = 16
 """Ids of id lines that a checkpoint keeps: of entries whose body has none."""
 
@@ -94,6 +97,17 @@ class Position:
             self._top = sorted(kept)
             self._floor = self._top[0]
         self._arrived = deque(kept)
+
+    def cut(self) -> None:
+        """A gap is told, so what lies before it isn't asked for any more, but for the highest ids.
+
+        A later replay that brought what the gap had lost would come behind what was published since, and look as if
+        upstream's ids had gone back.
+        """
+        if self._top:
+            self._top = self._top[-KEPT_AT_GAP:]
+            self._floor = floor = self._top[0]
+            self._arrived = deque(mark for mark in self._arrived if mark >= floor)
 
     @property
     def highest(self) -> EntryId | None:

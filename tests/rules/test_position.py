@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.continuity import ASIDE, RECENT, RECENT_BYTES, Continuity, Position, Replay, Verdict
+from bridge.continuity import ASIDE, KEPT_AT_GAP, RECENT, RECENT_BYTES, Continuity, Position, Replay, Verdict
 from bridge.entries import EntryId
 from tests.support.ids import NOW, Named, live, near, position_of
 
@@ -276,3 +276,40 @@ def test_late_entries_in_a_checkpoint_that_was_cut_bring_nothing_twice() -> None
     assert len(Position.decode(position.encode()).marks()) < RECENT
     for by in ("id", "arrival"):
         assert restarts(Upstream(tuple(entries)), [446, 470, 500], by=by) == entries
+
+
+# --- a gap --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("before", [0, 1, KEPT_AT_GAP, RECENT, 3 * RECENT])
+def test_after_a_gap_a_replay_is_asked_from_behind_it(before: int) -> None:
+    position = Position()
+    for n in range(before):
+        position.add("odds", EntryId(n + 1, 0))
+    position.cut()
+    highest = EntryId(before, 0) if before else None
+    assert position.highest == highest
+    assert len(position.marks()) == min(before, KEPT_AT_GAP)
+    for n in range(3 * KEPT_AT_GAP):
+        position.add("odds", EntryId(10_000 + n, 0))
+    resumed = position.resume_from
+    assert resumed is not None
+    assert resumed >= EntryId(10_000, 0)
+    assert Position.decode(position.encode()).marks() == position.marks()
+
+
+def test_what_a_gap_lost_and_a_later_replay_brings_makes_nobody_forget_what_came_since() -> None:
+    position = Position()
+    for n in range(RECENT):
+        position.add("odds", EntryId(n, 0))
+    position.cut()
+    since = [EntryId(10_000 + n, 0) for n in range(40)]
+    for entry_id in since:
+        position.add("odds", entry_id)
+    asked_from = position.resume_from
+    assert asked_from is not None
+    lost = [EntryId(1_000 + n, 0) for n in range(200)]
+    for entry_id in lost:
+        if entry_id > asked_from:  # an upstream that has them brings what it is asked for
+            position.add("odds", entry_id)
+    assert {entry_id for _, entry_id in position.marks()} >= set(since)
