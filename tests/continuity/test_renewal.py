@@ -1,0 +1,140 @@
+"""Make before break: upstream ends every session, replays nothing, and nothing is missed."""
+
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from bridge.demo.kafka import EmbeddedKafka
+from bridge.simulator.channel import Channel
+from bridge.simulator.options import SimulatorOptions
+from bridge.simulator.scope import Scope
+from bridge.simulator.server import Simulator
+from tests.continuity.scene import Scene, Stream, odds, other, scene
+from tests.support.waiting import until
+
+CHANGES = 48
+STREAMS = [
+    odds("nba", "basketball", "DraftKings", "FanDuel"),
+    odds("nfl", "football", "Pinnacle"),
+    odds("soccer", "soccer", "Bet365", "Betano"),
+    other("results", "results", "soccer"),
+    other("pilot", "copilot", "baseball"),
+    other("tennis-pilot", "copilot", "tennis"),
+    odds("quiet", "politics", "Kalshi"),
+]
+
+
+async def connects(running: Scene, stream: str) -> list[dict[str, Any]]:
+    """Attempts to connect of one stream."""
+    wanted = next(s for s in running.streams if s["name"] == stream)
+    rows = await running.control.connects()
+    return [row for row in rows if (row["feed"], row["sport"]) == (wanted["feed"], wanted["sport"])]
+
+
+async def assert_all_there(running: Scene, stream: Stream) -> None:
+    """Every entry that was emitted stands in the topics once."""
+    name = stream["name"]
+    emitted = Counter((e.event, e.entry_id, key, digest) for e in running.logs[name] for key, digest in e.odds)
+    found = running.told.facts[name]
+    assert not emitted - found, f"{name}: {(emitted - found).total()} of {emitted.total()} lost"
+    assert not found - emitted, f"{name}: {(found - emitted).total()} doubled or unexpected"
+    assert await running.control.unsent(await running.channel(name)) == [], f"{name}: not all was asked for"
+
+
+async def test_dropped_sessions_cost_nothing(kafka: EmbeddedKafka, unique: str, tmp_path: Path) -> None:
+    """Sessions end at a random age, as upstream's do after 25 to 30 minutes; one stream has nothing to say meanwhile."""
+    options = SimulatorOptions(rate=30.0, results_rate=4.0, replay="none")
+    renewing, patches = {"renew_after_s": 3.0}, {"bridge.continuity.handover.QUIET_S": 3.0}
+    async with scene(
+        kafka, unique, tmp_path, STREAMS, options=options, upstream=renewing, patches=patches, start=False
+    ) as running:
+        await running.control.fault("max-age", min_s=8, max_s=13)
+        await running.bridge.start()
+        await running.until_reconciled()
+        await running.control.pause(sport="politics")
+
+        async def changes() -> int:
+            return len(await running.control.connects()) - len(STREAMS)
+
+        await until(changes, lambda n: n >= CHANGES, within=100, what=f"{CHANGES} changes of connections")
+        assert len(await connects(running, "quiet")) > 1
+        await running.control.resume()
+        await running.until_told("quiet", "alive", after=len(running.told.events["quiet"]))
+        await running.pause()
+        await running.until_equal()
+        await running.follow_logs()
+        assert await running.bridge.stop() == 0
+        await running.read()
+        for stream in STREAMS:
+            await assert_all_there(running, stream)
+        for name, events in running.told.events.items():
+            told = Counter(event["event"] for event in events)
+            assert not {"gap", "refused"} & told.keys(), f"{name}: {told}"
+            assert [event["reason"] for event in events if event["event"] == "down"] == ["stopped"]
+            assert told["up"] == 1
+        made = [row for row in running.told.made_up if row.headers["origin"] == "reconcile"]
+        assert not made, [(row.headers["stream"], row.key, row.headers["event"], row.value) for row in made[:5]]
+        assert all(row["status"] == 200 for row in await running.control.connects())
+
+
+class Strangers:
+    """Gives each further connection of a sport a channel of its own, whose ids are those of an hour ago."""
+
+    def __init__(self, simulator: Simulator, sport: str) -> None:
+        world = simulator._streams._world
+        plain, self.count = world.channel, 0
+
+        def channel(scope: Scope, now: float) -> tuple[Channel, bool]:
+            found, is_new = plain(scope, now)
+            if scope.sport != sport or not found.readers:
+                return found, is_new
+            self.count += 1
+            stranger = Channel(scope, world, simulator.options, world._faults)
+            stranger.id = f"stranger-{self.count}"
+            world.channels[stranger.id] = stranger
+            stranger.now = lambda: time.time() - 3600  # type: ignore[method-assign]
+            return stranger, True
+
+        world.channel = channel  # type: ignore[method-assign]
+
+
+async def test_no_second_connection_where_upstream_wants_none(
+    kafka: EmbeddedKafka, unique: str, tmp_path: Path
+) -> None:
+    """After three second connections in a row that were refused, or had other ids, none is opened any more."""
+    streams = [
+        odds("refused", "basketball", "DraftKings"),
+        odds("foreign", "tennis", "Pinnacle"),
+        odds("fine", "soccer", "Bet365"),
+    ]
+    patches = {"bridge.stream.RENEW_AGAIN_S": 0.5, "bridge.continuity.handover.FOREIGN_S": 0.5}
+    options = SimulatorOptions(rate=60.0, replay="none")
+    async with scene(kafka, unique, tmp_path, streams, options=options, upstream={"renew_after_s": 2.0}, patches=patches) as running:
+        channels = {stream["name"]: await running.channel(stream["name"]) for stream in streams}
+        await running.fault("refused", "refuse", status=503)
+        strangers = Strangers(running.simulator, "tennis")
+
+        async def given_up() -> set[str]:
+            lines = running.bridge.lines()
+            return {line["stream"] for line in lines if line["event"].startswith("no second connection any more")}
+
+        await until(given_up, lambda names: names == {"refused", "foreign"}, within=60, what="both given up")
+        assert strangers.count == 3
+        before = {name: len(await connects(running, name)) for name in ("refused", "foreign", "fine")}
+        assert [row["status"] for row in await connects(running, "refused")][-3:] == [503, 503, 503]
+
+        async def more() -> int:
+            return len(await connects(running, "fine")) - before["fine"]
+
+        await until(more, lambda n: n >= 3, within=60, what="three changes of the stream that is left alone")
+        assert len(await connects(running, "refused")) == before["refused"]
+        assert len(await connects(running, "foreign")) == before["foreign"] 
+        for name, outcome in (("refused", "failed"), ("foreign", "foreign")):
+            labels = (f'stream="{name}"', f'outcome="{outcome}"')
+            assert await running.bridge.sum("oddsbridge_renewals_total", *labels) == 3
+        await running.equal()
+        for stream in streams:
+            assert not running.told.of(stream["name"], "gap")
+            assert await running.control.unsent(channels[stream["name"]]) == []
+
