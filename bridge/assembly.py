@@ -95,7 +95,6 @@ class Assembly:
                 stream.name,
                 state_topic(topic_names(settings, stream.topic_prefix), stream),
                 coverage(stream),
-                scope(stream),
                 Board(room),
             )
             for stream in settings.streams
@@ -175,8 +174,8 @@ class Assembly:
             KafkaFailure: it can't be read.
         """
         homes = [self._homes[name] for name in positions if name in self._homes]
-        elsewhere = self._homes.keys() - positions.keys()
-        self._adopted |= await restore(homes, positions, self._read_states, elsewhere)
+        elsewhere = [home for name, home in self._homes.items() if name not in positions]
+        self._adopted |= await restore(homes, self._read_states, elsewhere)
 
     async def _read_states(self, topics: Iterable[str], take: Take, progress: Callable[[int], None]) -> int:
         return await read_states(self._access.options("state-reader"), topics, take, progress)

@@ -1,10 +1,10 @@
 """What was published, read back from `odds-state` into the memory of the streams that carry it now."""
 
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
-from bridge.continuity import Board, Coverage, Position
+from bridge.continuity import Board, Coverage
 from bridge.kafka.states import State, Take
 from bridge.logs import get_logger
 
@@ -25,34 +25,31 @@ class Home:
         name: The stream's name.
         topic: Its topic of states.
         coverage: What it takes.
-        scope: A digest of what it asks upstream for.
         board: Its memory.
     """
 
     name: str
     topic: str
     coverage: Coverage
-    scope: str
     board: Board
 
 
 class Restoration:
     """Gives each odd of `odds-state` to the stream that carries it now.
 
-    A stream that asks for the same as when its checkpoint was written keeps its odds. Those of other streams go to
-    whichever stream takes them; those that none takes stay where they were, or go to any stream of their topic, which
-    then locks them and takes them out.
+    A stream keeps the odds that it takes; others go to whichever stream takes them, at each start until they are told
+    again: an odd that has moved keeps the name of its old stream for so long. Those that none takes stay where they
+    were, since a book may be asked for under a name that its odds don't use; or they go to any stream of their topic,
+    which then locks them and takes them out.
 
     Args:
         homes: The streams.
-        positions: What is committed of each.
         elsewhere: Streams of the configuration that are in other shards: their odds stay with them.
     """
 
-    def __init__(self, homes: Iterable[Home], positions: Mapping[str, Position], elsewhere: Iterable[str] = ()) -> None:
-        self._elsewhere = frozenset(elsewhere)
+    def __init__(self, homes: Iterable[Home], elsewhere: Iterable[Home] = ()) -> None:
+        self._elsewhere = {home.name: home for home in elsewhere}
         self._homes = {home.name: home for home in homes}
-        self._trusted = {name for name, home in self._homes.items() if positions[name].scope == home.scope}
         self._by_topic: dict[str, list[Home]] = {}
         for home in self._homes.values():
             self._by_topic.setdefault(home.topic, []).append(home)
@@ -78,22 +75,27 @@ class Restoration:
             home.board.load(key, state.odd, order=state.order, locked=state.locked, live_ms=state.live_ms)
 
     def _home(self, state: State) -> Home | None:
-        if state.stream in self._elsewhere:
-            return None
-        own = self._homes.get(state.stream)
-        if own is not None and own.topic == state.topic and own.name in self._trusted:
-            return own
-        homes = self._by_topic[state.topic]
-        taking = next((home for home in homes if home.coverage.takes(state.odd)), None)
-        found = taking or (own if own in homes else homes[0])
-        if found is not own:
-            self.adopted.add(found.name)
+        told_by = self._homes.get(state.stream) or self._elsewhere.get(state.stream)
+        own = told_by if told_by is not None and told_by.topic == state.topic else None
+        if own is None or not own.coverage.takes(state.odd):
+            found = self._taking(state, self._by_topic[state.topic])
+            if found is not None:
+                self.adopted.add(found.name)
+                return found
+            if self._taking(state, self._elsewhere.values()) is not None:
+                return None
+        if own is not None:
+            return self._homes.get(own.name)
+        found = self._by_topic[state.topic][0]
+        self.adopted.add(found.name)
         return found
 
+    @staticmethod
+    def _taking(state: State, homes: Iterable[Home]) -> Home | None:
+        return next((home for home in homes if home.topic == state.topic and home.coverage.takes(state.odd)), None)
 
-async def restore(
-    homes: list[Home], positions: Mapping[str, Position], read: ReadStates, elsewhere: Iterable[str] = ()
-) -> set[str]:
+
+async def restore(homes: list[Home], read: ReadStates, elsewhere: Iterable[Home] = ()) -> set[str]:
     """Read the states of some streams; returns the names of those that were given odds of others.
 
     Raises:
@@ -101,7 +103,7 @@ async def restore(
     """
     for home in homes:
         home.board.clear()
-    restoration = Restoration(homes, positions, elsewhere)
+    restoration = Restoration(homes, elsewhere)
     if not homes:
         return set()
     began = told = time.monotonic()

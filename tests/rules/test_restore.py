@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 import orjson
 import pytest
 
-from bridge.continuity import Board, Coverage, Order, Position, Room
+from bridge.continuity import Board, Coverage, Order, Room
 from bridge.errors import KafkaFailure
 from bridge.kafka.states import State, Take
 from bridge.restore import Home, Restoration, restore
@@ -23,23 +23,16 @@ def state(
     return State(topic, key.encode(), stream, order, locked, 77, odd(key, book))
 
 
-def home(name: str, *books: str, topic: str = TOPIC, scope: str = "now") -> Home:
-    return Home(name, topic, Coverage(sport="basketball", sportsbook=books), scope, Board(Room()))
-
-
-def at(scope: str = "now") -> Position:
-    position = Position()
-    position.scope = scope
-    return position
+def home(name: str, *books: str, topic: str = TOPIC) -> Home:
+    return Home(name, topic, Coverage(sport="basketball", sportsbook=books), Board(Room()))
 
 
 class Restoring:
-    """Streams, what each one's checkpoint says it asked for, and the records of the topics."""
+    """Streams, and the records of the topics."""
 
-    def __init__(self, *homes: Home, elsewhere: Iterable[str] = (), **scopes: str) -> None:
+    def __init__(self, *homes: Home, elsewhere: Iterable[Home] = ()) -> None:
         self.homes = {home.name: home for home in homes}
-        positions = {name: at(scopes.get(name, "now")) for name in self.homes}
-        self.restoration = Restoration(homes, positions, elsewhere)
+        self.restoration = Restoration(homes, elsewhere)
 
     def take(self, *states: State) -> None:
         for one in states:
@@ -62,16 +55,16 @@ def test_an_odd_goes_back_to_the_stream_that_published_it() -> None:
     assert (known.order, known.locked, known.live_ms, known.odd) == ((9, 1, 2), True, 77, odd("b", "FanDuel"))
 
 
-def test_a_stream_that_asks_for_the_same_keeps_even_what_it_doesnt_seem_to_take() -> None:
+def test_a_stream_keeps_even_what_it_doesnt_seem_to_take() -> None:
     """A book may be asked for under a name that its odds don't use."""
-    scene = Restoring(home("one", "DK"), home("two", "DraftKings"))
+    scene = Restoring(home("one", "DK"), home("two", "FanDuel"))
     scene.take(state("a", stream="one", book="DraftKings"))
     assert scene.known == {"one": {"a"}, "two": set()}
     assert scene.restoration.adopted == set()
 
 
 def test_a_book_that_moved_to_another_stream_takes_its_odds_along() -> None:
-    scene = Restoring(home("one", "Novig"), home("two", "FanDuel", "DraftKings"), one="before", two="before")
+    scene = Restoring(home("one", "Novig"), home("two", "FanDuel", "DraftKings"))
     scene.take(state("a", stream="one"), state("b", stream="one", book="DraftKings"))
     assert scene.known == {"one": {"a"}, "two": {"b"}}
     assert scene.restoration.adopted == {"two"}
@@ -85,10 +78,10 @@ def test_the_odds_of_a_stream_that_is_gone_go_to_one_that_takes_them() -> None:
 
 
 def test_what_nobody_takes_stays_with_its_stream_to_be_ended_there() -> None:
-    scene = Restoring(home("one", "Novig"), home("two", "FanDuel"), two="before")
+    scene = Restoring(home("one", "Novig"), home("two", "FanDuel"))
     scene.take(state("a", stream="two", book="DraftKings"))
     assert scene.known == {"one": set(), "two": {"a"}}
-    assert scene.restoration.adopted == set(), "its own scope tells that it has to be compared"
+    assert scene.restoration.adopted == set(), "a changed scope tells by itself that it has to be compared"
 
 
 def test_what_nobody_takes_and_nobody_has_goes_to_any_stream_of_its_topic() -> None:
@@ -107,8 +100,16 @@ def test_a_stream_whose_topic_is_another_now_has_no_claim() -> None:
 
 
 def test_the_odds_of_a_stream_in_another_shard_stay_there() -> None:
-    scene = Restoring(home("one", "Novig"), elsewhere=["other"])
+    scene = Restoring(home("one", "Novig"), elsewhere=[home("other", "Novig")])
     scene.take(state("a", stream="other"))
+    assert scene.known == {"one": set()}
+    assert scene.restoration.adopted == set()
+
+
+def test_odds_that_a_stream_in_another_shard_has_taken_over_stay_there() -> None:
+    """They keep the name of the stream before until they are told again."""
+    scene = Restoring(home("one", "Novig"), elsewhere=[home("renamed", "FanDuel")])
+    scene.take(state("a", stream="gone", book="FanDuel"))
     assert scene.known == {"one": set()}
     assert scene.restoration.adopted == set()
 
@@ -124,7 +125,7 @@ def test_a_tombstone_ends_what_came_before() -> None:
 
 
 def test_the_later_record_decides_who_has_an_odd() -> None:
-    scene = Restoring(home("one", "Novig"), home("two", "Novig"), elsewhere=["other"])
+    scene = Restoring(home("one", "Novig"), home("two", "Novig"), elsewhere=[home("other", "Novig")])
     scene.take(state("a", stream="one"), state("a", stream="two", order=(6, 0, 0)))
     assert scene.known == {"one": set(), "two": {"a"}}
     scene.take(state("a", stream="other", order=(7, 0, 0)))
@@ -150,7 +151,7 @@ async def test_a_restore_begins_with_empty_boards() -> None:
             progress(1)
         return 2
 
-    assert await restore([one, two], {"one": at(), "two": at()}, read) == {"two"}
+    assert await restore([one, two], read) == {"two"}
     assert (b"a" in one.board, b"c" in one.board, b"b" in two.board) == (True, False, True)
 
 
@@ -158,7 +159,7 @@ async def test_nothing_is_read_where_nothing_is_compared() -> None:
     async def read(topics: Iterable[str], take: Take, progress: Callable[[int], None]) -> int:
         raise AssertionError
 
-    assert await restore([], {}, read) == set()
+    assert await restore([], read) == set()
 
 
 async def test_a_failure_to_read_is_the_callers() -> None:
@@ -166,4 +167,4 @@ async def test_a_failure_to_read_is_the_callers() -> None:
         raise KafkaFailure("no")
 
     with pytest.raises(KafkaFailure):
-        await restore([home("one")], {"one": at()}, read)
+        await restore([home("one")], read)
