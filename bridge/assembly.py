@@ -171,7 +171,7 @@ class Assembly:
             positions: What is committed of each.
 
         Raises:
-            KafkaFailure: it can't be read.
+            KafkaFailure: it can't be read, and that doesn't heal by itself.
         """
         homes = [self._homes[name] for name in positions if name in self._homes]
         elsewhere = [home for name, home in self._homes.items() if name not in positions]

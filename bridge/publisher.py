@@ -171,7 +171,7 @@ class Publisher(Herald):
                 told = self.board.tell(entry.items, place, locked=locked, live_ms=received_ms)
                 parts.append(self._explode.states(told, headers, text, locked=locked))
                 size *= 2
-        elif event in FIXTURE_EVENTS:
+        elif event in FIXTURE_EVENTS and self._heals:  # else nobody asks for it, and nobody forgets it
             for key, value in entry.items:
                 self.fixtures.note(event, key.decode(), value, received)
         self._buffer.offer(

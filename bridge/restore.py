@@ -1,15 +1,20 @@
 """What was published, read back from `odds-state` into the memory of the streams that carry it now."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
 from bridge.continuity import Board, Coverage
+from bridge.errors import KafkaFailure
 from bridge.kafka.states import State, Take
 from bridge.logs import get_logger
 
 EVERY_S = 2.0
 """Seconds between two lines of progress."""
+
+RETRY_S = 2.0
+"""Seconds until it is read again, when Kafka couldn't be read."""
 
 ReadStates = Callable[[Iterable[str], Take, Callable[[int], None]], Awaitable[int]]
 """Reads topics of states; see `kafka.states.read_states`."""
@@ -96,11 +101,25 @@ class Restoration:
 
 
 async def restore(homes: list[Home], read: ReadStates, elsewhere: Iterable[Home] = ()) -> set[str]:
-    """Read the states of some streams; returns the names of those that were given odds of others.
+    """Read the states of some streams, however often it takes; the names of those that were given odds of others.
 
     Raises:
-        KafkaFailure: they can't be read.
+        KafkaFailure: they can't be read, and that doesn't heal by itself.
     """
+    tries = 0
+    while True:
+        try:
+            return await _once(homes, read, elsewhere)
+        except KafkaFailure as error:
+            if not error.heals:
+                raise
+            if not tries:
+                log.warning("odds-state can't be read yet", why=str(error))
+            tries += 1
+            await asyncio.sleep(RETRY_S)
+
+
+async def _once(homes: list[Home], read: ReadStates, elsewhere: Iterable[Home]) -> set[str]:
     for home in homes:
         home.board.clear()
     restoration = Restoration(homes, elsewhere)

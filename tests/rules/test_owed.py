@@ -136,6 +136,17 @@ def test_announcing_needs_a_checkpoint_for_that_only_if_somebody_healed_before()
     assert scene.held == []
 
 
+def test_announcing_remembers_nothing_of_fixtures_since_nobody_would_forget_it() -> None:
+    scene = Publishing(board=False, heals=False)
+    scene.take("F1", ms=1, event="fixture-results")
+    scene.take("F1", ms=2, event="fixture-status")
+    assert [record.topic for record in scene.records] == ["p.fixture-results", "p.fixture-status"]
+    assert scene.publisher.fixtures.results == {}
+    healing = Publishing()
+    healing.take("F1", ms=1, event="fixture-results")
+    assert healing.publisher.fixtures.results.keys() == {"F1"}
+
+
 # --- alive --------------------------------------------------------------------------------------------------------
 
 

@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from bridge.continuity import Board, Coverage, Order, Room
-from bridge.errors import KafkaFailure
+from bridge.errors import KafkaFailure, Unpublishable
 from bridge.kafka.states import State, Take
 from bridge.restore import Home, Restoration, restore
 
@@ -162,9 +162,24 @@ async def test_nothing_is_read_where_nothing_is_compared() -> None:
     assert await restore([], read) == set()
 
 
-async def test_a_failure_to_read_is_the_callers() -> None:
-    async def read(topics: Iterable[str], take: Take, progress: Callable[[int], None]) -> int:
-        raise KafkaFailure("no")
+async def test_while_kafka_is_away_it_is_read_again_from_the_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bridge.restore.RETRY_S", 0.0)
+    one, reads = home("one", "Novig"), list[int]()
 
-    with pytest.raises(KafkaFailure):
+    async def read(topics: Iterable[str], take: Take, progress: Callable[[int], None]) -> int:
+        reads.append(len(one.board))
+        take(TOPIC, f"a{len(reads)}".encode(), state("a", stream="one"))
+        if len(reads) < 3:
+            raise KafkaFailure("away", reason="unreachable")
+        return 1
+
+    await restore([one], read)
+    assert (reads, len(one.board), b"a3" in one.board) == ([0, 0, 0], 1, True)
+
+
+async def test_a_failure_that_somebody_has_to_mend_is_the_callers() -> None:
+    async def read(topics: Iterable[str], take: Take, progress: Callable[[int], None]) -> int:
+        raise Unpublishable("no")
+
+    with pytest.raises(Unpublishable):
         await restore([home("one")], read)
