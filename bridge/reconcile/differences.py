@@ -74,9 +74,12 @@ class Differences:
             self._locks.add(difference)
 
     def _doubt(self, key: bytes, fixture: str) -> None:
-        """What the stream told since it is connected holds; what it told before has to be asked for again."""
+        """What the stream told since it is connected holds; what it told before has to be asked for again.
+
+        So has what it told late, behind what was made up meanwhile: that stands, and may be older.
+        """
         known = self._board.told(key)
-        if known is not None and known.live_ms < self._publisher.connected_ms:
+        if known is not None and (known.live_ms < self._publisher.connected_ms or known.order[2]):
             self._look.unsure.add(fixture)
             self._look.sure_at = max(self._look.sure_at, (known.live_ms + LIVE_MARGIN_MS) / 1000)
 

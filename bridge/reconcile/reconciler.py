@@ -170,7 +170,7 @@ class Reconciler:
         return look
 
     async def _look_again(self, before: Look, debts: int) -> Look:
-        """The look that follows another, and the next ones as long as locks wait to be borne out."""
+        """The look that follows another, and the next ones while locks wait to be borne out or odds are unsure."""
         found = Look()
         for _ in range(MOST_LOOKS):
             if not await self._rest(SECOND_LOOK_S, debts):
@@ -180,7 +180,7 @@ class Reconciler:
             for sportsbook, locks, known in look.suspicious:
                 self._metrics.suspicious += 1
                 self._publisher.tell("suspicious", sportsbook=sportsbook, locks=locks, open=known)
-            if not look.withheld:
+            if not look.withheld and not look.unsure:
                 break
             before = look
         return found

@@ -5,8 +5,10 @@ import asyncio
 import orjson
 import pytest
 
+from bridge.entries import Entry, EntryId
 from bridge.errors import UpstreamError
 from bridge.reconcile.look import Cause
+from tests.support.ids import NOW
 from tests.support.offering import LONG_MS, Offering, row
 from tests.support.publishing import value
 
@@ -129,6 +131,29 @@ async def test_what_was_told_before_the_connection_is_unsure_until_it_is_known(s
     more = await scene.look(only="F1")
     assert more.counts["changed"] == 2
     assert more.unsure == set()
+
+
+async def test_what_came_late_behind_what_was_made_up_is_asked_for_again(scene: Offering) -> None:
+    """The snapshot was older than the late entry, but its order is above it: only another look can mend that."""
+    scene.publisher.connecting()
+    scene.publisher.connected(0.0)
+    scene.publish("a", "b", price=100)
+    scene.later()
+    scene.publish("b", price=101)
+    scene.offer("a", price=200)
+    scene.offer("b", price=101)
+    assert (await scene.look()).counts["changed"] == 1
+    scene.later(1_000)
+    late = Entry("odds", EntryId(scene.now_ms - NOW - 5_000, 0), [(b"a", value("a", price=300))], size=100)
+    scene.publisher.take(late, scene.seconds)
+    assert [dict(record.headers)["event"] for record in scene.of("odds-state")] == [], "its order is lower"
+    scene.offer("a", price=300)
+    scene.later(9_100)
+    found = await scene.look(Cause.AGAIN)
+    assert (found.counts["changed"], found.unsure) == (0, {"F1"})
+    scene.later(10_000)
+    found = await scene.look(Cause.AGAIN, before=found)
+    assert (found.counts["changed"], found.unsure) == (1, set())
 
 
 # --- more than half of a book -------------------------------------------------------------------------------------

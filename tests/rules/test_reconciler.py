@@ -189,6 +189,16 @@ async def test_what_stays_unsure_is_left_to_the_second_look(monkeypatch: Patch) 
         assert scene.reconciled == [("gap", 0)]
 
 
+async def test_a_second_look_that_is_unsure_is_followed_by_another(monkeypatch: Patch) -> None:
+    async with comparing(monkeypatch) as scene:
+        scene.answers += [look(), look(unsure="F1"), look(changed=1)]
+        scene.lose()
+        await scene.wait(2 * SECOND_LOOK_S)
+        assert scene.causes == ["gap", "again", "again"]
+        assert scene.reconciled == [("gap", 0), ("again", 1)]
+        assert scene.health.owes == ""
+
+
 async def test_locks_that_such_a_look_withholds_wait_too(monkeypatch: Patch) -> None:
     async with comparing(monkeypatch) as scene:
         first, more = look(unsure="F1"), look(withheld=6)
