@@ -233,7 +233,7 @@ class Assembly:
             position=position,
             board=None if home is None else home.board,
             buffer=buffer,
-            scope=scope(stream),
+            scope=scope(stream, names),
             health=self._health.stream(stream.name),
             metrics=self._metrics.stream(stream.name),
             now_ms=lambda: int(time.time() * 1000),
@@ -287,8 +287,14 @@ def coverage(stream: StreamSettings) -> Coverage:
     )
 
 
-def scope(stream: StreamSettings) -> str:
-    """A digest of what a stream asks upstream for: when it changes, the topics have to be compared anew."""
+def scope(stream: StreamSettings, names: Topics) -> str:
+    """A digest of what a stream asks upstream for, and where that is kept: when it changes, all is compared anew.
+
+    Args:
+        stream: The stream's settings.
+        names: The names of its topics.
+    """
     asked = {name: value for name, value in stream.parameters().items() if name != "last_entry_id"}
-    text = orjson.dumps([stream.feed, stream.sport, asked], option=orjson.OPT_SORT_KEYS)
+    kept = names.fixture_results if stream.feed == "results" else state_topic(names, stream)
+    text = orjson.dumps([stream.feed, stream.sport, asked, kept], option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(text).hexdigest()[:16]
