@@ -252,6 +252,7 @@ class Assembly:
                 publisher=publisher,
                 snapshot=Snapshot(self._rest, stream),
                 coverage=home.coverage,
+                adopted=home.adopted,
                 buffer=buffer,
                 copilot=stream.feed == "copilot",
                 statuses=bool(stream.include_fixture_updates),

@@ -3,9 +3,9 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from bridge.continuity import Board, Coverage
+from bridge.continuity import Board, Coverage, Order
 from bridge.errors import KafkaFailure
 from bridge.kafka.states import State, Take
 from bridge.logs import get_logger
@@ -31,21 +31,23 @@ class Home:
         topic: Its topic of states.
         coverage: What it takes.
         board: Its memory.
+        adopted: Odds that another stream published, with their orders: they have to be compared.
     """
 
     name: str
     topic: str
     coverage: Coverage
     board: Board
+    adopted: dict[bytes, Order] = field(default_factory=dict)
 
 
 class Restoration:
     """Gives each odd of `odds-state` to the stream that carries it now.
 
-    A stream keeps the odds that it takes; others go to whichever stream takes them, at each start until they are told
-    again: an odd that has moved keeps the name of its old stream for so long. Those that none takes stay where they
-    were, since a book may be asked for under a name that its odds don't use; or they go to any stream of their topic,
-    which then locks them and takes them out.
+    A stream keeps the odds that it takes; others go to whichever stream takes them, which compares and publishes them
+    anew: until then they have the name of their old stream. Those that none takes stay where they were, since a book
+    may be asked for under a name that its odds don't use; or they go to any stream of their topic, which then locks
+    them and takes them out.
 
     Args:
         homes: The streams.
@@ -59,8 +61,11 @@ class Restoration:
         for home in self._homes.values():
             self._by_topic.setdefault(home.topic, []).append(home)
         self._owners: dict[str, dict[bytes, Home]] = {topic: {} for topic in self._by_topic}
-        self.adopted: set[str] = set()
+
+    @property
+    def adopted(self) -> set[str]:
         """Streams that were given odds of others: they have to be compared."""
+        return {name for name, home in self._homes.items() if home.adopted}
 
     @property
     def topics(self) -> list[str]:
@@ -74,10 +79,15 @@ class Restoration:
         before = owners.get(key)
         if before is not None and before is not home:
             before.board.drop(key)
+            before.adopted.pop(key, None)
             del owners[key]
         if state is not None and home is not None:
             owners[key] = home
             home.board.load(key, state.odd, order=state.order, locked=state.locked, live_ms=state.live_ms)
+            if state.stream == home.name:
+                home.adopted.pop(key, None)
+            else:
+                home.adopted[key] = state.order
 
     def _home(self, state: State) -> Home | None:
         told_by = self._homes.get(state.stream) or self._elsewhere.get(state.stream)
@@ -85,15 +95,12 @@ class Restoration:
         if own is None or not own.coverage.takes(state.odd):
             found = self._taking(state, self._by_topic[state.topic])
             if found is not None:
-                self.adopted.add(found.name)
                 return found
             if self._taking(state, self._elsewhere.values()) is not None:
                 return None
         if own is not None:
             return self._homes.get(own.name)
-        found = self._by_topic[state.topic][0]
-        self.adopted.add(found.name)
-        return found
+        return self._by_topic[state.topic][0]
 
     @staticmethod
     def _taking(state: State, homes: Iterable[Home]) -> Home | None:
@@ -122,6 +129,7 @@ async def restore(homes: list[Home], read: ReadStates, elsewhere: Iterable[Home]
 async def _once(homes: list[Home], read: ReadStates, elsewhere: Iterable[Home]) -> set[str]:
     for home in homes:
         home.board.clear()
+        home.adopted.clear()
     restoration = Restoration(homes, elsewhere)
     if not homes:
         return set()

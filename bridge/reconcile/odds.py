@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import Protocol
 
 from bridge.buffer import Buffer
-from bridge.continuity import LIVE_MARGIN_MS, OVER, Board, Coverage, Index, compare
+from bridge.continuity import LIVE_MARGIN_MS, OVER, Board, Coverage, Index, Order, compare
 from bridge.errors import UpstreamError
-from bridge.publisher import Publisher
+from bridge.publisher import AT_ONCE, Publisher
 from bridge.reconcile.differences import Differences, Events
 from bridge.reconcile.look import Cause, Look
 from bridge.upstream.fixtures import FixtureRow, fixture_status, has_changed
@@ -41,6 +41,7 @@ class OddsComparison:
         publisher: The stream's publisher; it has a board.
         snapshot: Asks upstream.
         coverage: What the stream takes.
+        adopted: Odds that another stream published, with their orders; emptied when they are this one's.
         buffer: Waited for, so that a large repair is read no faster than Kafka takes it.
         copilot: Whether the events are copilot's.
         statuses: Whether the stream carries the statuses of fixtures.
@@ -55,12 +56,14 @@ class OddsComparison:
         buffer: Buffer,
         copilot: bool,
         statuses: bool,
+        adopted: dict[bytes, Order] | None = None,
     ) -> None:
         assert publisher.board is not None  # noqa: S101 -- who compares has one
         self._publisher = publisher
         self._board: Board = publisher.board
         self._snapshot = snapshot
         self._coverage = coverage
+        self._adopted = {} if adopted is None else adopted
         self._buffer = buffer
         self._events = Events("copilot-odds", "copilot-locked-odds") if copilot else Events("odds", "locked-odds")
         self._statuses = statuses
@@ -98,6 +101,7 @@ class OddsComparison:
         comparing.end()
         if only is None:
             self._open = comparing.open
+            await self._take_over(look)
         await self._buffer.room()
         return look
 
@@ -140,6 +144,18 @@ class OddsComparison:
                 )
                 await self._buffer.room()
                 await asyncio.sleep(0)
+
+    async def _take_over(self, look: Look) -> None:
+        """What another stream published is this one's now: whoever trusts an odd by its stream has to know."""
+        while self._adopted:
+            part = [(key, self._adopted.pop(key)) for key in list(self._adopted)[:AT_ONCE]]
+            known = [(key, found) for key, order in part if (found := self._board.get(key)) and found.order == order]
+            for event, locked in ((self._events.open, False), (self._events.locked, True)):
+                items = [(key, found.odd) for key, found in known if found.locked is locked]
+                self._publisher.make_up(event, items, origin=b"reconcile")
+                look.counts["changed"] += len(items)
+            await self._buffer.room()
+            await asyncio.sleep(0)
 
     async def _fixtures(self) -> frozenset[str]:
         """The fixtures to ask for: those that upstream has, and those that are known here and that it didn't name."""
