@@ -107,6 +107,7 @@ class Stream:
                 self._publisher.ended("crashed", why)
                 self._health.to(State.CRASHED, f"{why}; next try in {delay:.1f} s")
             await asyncio.sleep(delay)
+            await self._buffer.room()  # else each try would add to what is held, however long Kafka is away
 
     def _pause(self, state: State, why: str, delay: float) -> None:
         if self._told != why:  # a stream that fails the same way again and again says so once

@@ -230,6 +230,21 @@ async def test_a_full_buffer_stops_the_reading_and_nothing_is_dropped(monkeypatc
     assert scene.asked == [None], "back-pressure costs no connection"
 
 
+async def test_while_the_buffer_is_full_nothing_is_tried_that_would_be_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kafka and upstream may both be away for days: what is held stays bounded."""
+    scene = Scene(monkeypatch, [torn(), torn(), [entries(1, 1)]], position=Position(), limit=1)
+    async with playing(scene):
+        for tries in (1, 2):
+            await scene.health.enters(State.BACKING_OFF)
+            for _ in range(20):
+                await asyncio.sleep(0)
+            assert scene.buffer.full
+            assert len(scene.asked) == tries
+            scene.buffer.clear()
+        await scene.health.enters(State.BLOCKED)
+        assert len(scene.asked) == 3
+
+
 # --- the proof of a replay ----------------------------------------------------------------------------------------
 
 
