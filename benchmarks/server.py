@@ -124,6 +124,16 @@ class Server:
         raw = template.render(entry_id, stamp)
         return bytes(raw if self._chunked else raw[template.body])
 
+    def push(self) -> None:
+        """A comment behind the last event, where a body has no framing.
+
+        requests reads such a body in pieces of 128 bytes, and would keep the end of the event until more comes.
+        """
+        if not self._chunked:
+            for peer in list(self.streams):
+                peer.send(b":" + b" " * 254 + b"\n\n")
+                self.watch(peer)
+
     def _small(self, frame: bytes) -> bytes:
         return b"%x\r\n%b\r\n" % (len(frame), frame) if self._chunked else frame
 

@@ -121,6 +121,7 @@ class Upstream:
 
     def _told(self, sent: "Sent", log: Path) -> dict[str, object]:
         """Wait until the sockets have all of it, and say what was sent."""
+        self.server.push()
         until = time.monotonic() + _DRAIN_S
         while any(peer.busy for peer in self.server.streams) and time.monotonic() < until:
             self.server.turn(0.05)
