@@ -164,9 +164,17 @@ def _first_id(odd: bytes) -> bytes:
     """
     if odd.startswith(_ID_FIRST):
         key = odd[len(_ID_FIRST) : odd.find(b'"', len(_ID_FIRST))]
-        if key.isascii() and b"\\" not in key:
+        if b"\\" not in key and (key.isascii() or _is_text(key)):
             return key
     return b""
+
+
+def _is_text(utf8: bytes) -> bool:
+    try:
+        utf8.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _decode_parts(event: sse.Event, take: "Callable[[msgspec.Raw, Entry], None]") -> Entry:
