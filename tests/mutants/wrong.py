@@ -39,7 +39,7 @@ WRONG = [
     Wrong(
         "there is no duplicate window",
         "continuity/replay.py",
-        "        known = mark_of(event, entry_id) in self._known\n",
+        "        known = self.knows(event, entry_id)\n",
         "        known = False\n",
         (RULES + "test_continuity.py", RULES + "test_stream.py", KILL),
     ),
@@ -109,7 +109,7 @@ WRONG = [
     Wrong(
         "a lower id is taken for a duplicate",
         "continuity/replay.py",
-        "        known = mark_of(event, entry_id) in self._known\n",
+        "        known = self.knows(event, entry_id)\n",
         "        known = self.position.highest is not None and entry_id <= self.position.highest\n",
         (RULES + "test_continuity.py",),
     ),
@@ -137,8 +137,8 @@ WRONG = [
     Wrong(
         "reading goes on while the buffer is full",
         "stream.py",
-        "                    await self._buffer.room()\n",
-        "",
+        "        began = time.monotonic()\n        await self._buffer.room()\n",
+        "        began = time.monotonic()\n",
         (RULES + "test_stream.py",),
     ),
     Wrong(
