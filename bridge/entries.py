@@ -26,7 +26,7 @@ CONTROL_EVENTS = frozenset({"connected", "ping"})
 """Events of the connection itself; they are no entries."""
 
 _ENTRY_ID = re.compile(r"([0-9]{1,20})-([0-9]{1,20})")  # 20 digits: any unsigned 64-bit integer
-_ID_FIRST = b'{"id":"'
+_ID_FIRST = (b'{"id":"', b'{"id": "')
 _NESTING = 4  # `data` within `data` that is looked into; upstream was seen to nest once
 _UNUSABLE = (ValueError, RecursionError)  # msgspec's errors and bad UTF-8; JSON that is nested too deeply
 
@@ -163,7 +163,8 @@ def _first_id(odd: bytes) -> bytes:
     The body was found to be JSON before, so what begins like this is an object whose first member is its id.
     """
     if odd.startswith(_ID_FIRST):
-        key = odd[len(_ID_FIRST) : odd.find(b'"', len(_ID_FIRST))]
+        begin = odd.find(b'"', 5) + 1
+        key = odd[begin : odd.find(b'"', begin)]
         if b"\\" not in key and (key.isascii() or _is_text(key)):
             return key
     return b""
