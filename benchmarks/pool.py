@@ -21,6 +21,9 @@ ENTRY_ID = b"0000000000000-00"
 STAMP = b"1111111111.111111"
 SERIAL = "0000000"  # in an odd's id
 
+_TEAMS = ("Los Angeles Lakers", "Boston Celtics", "Paris Basketball", "San Pablo Burgos", "Philadelphia 76ers")
+_FOREIGN = ("São Paulo", "Bàsquet Girona")  # some ids aren't ASCII
+
 Fields = dict[str, Any]
 
 
@@ -101,7 +104,7 @@ def _odd(rng: random.Random, league: int, number: int) -> Fields:
     """One odd with the fields, and about the size, that upstream's have."""
     book = rng.choice(BOOKS)
     market = rng.choice(("Point Spread", "Total Points", "Player Points", "1st Half Team Total", "Player Rebounds"))
-    team = rng.choice(("Los Angeles Lakers", "Boston Celtics", "Paris Basketball", "São Paulo", "Bàsquet Girona"))
+    team = rng.choice(_FOREIGN if number % 20 == 0 else _TEAMS)
     side = rng.choice(("over", "under"))
     points = rng.randrange(1, 240) / 2
     game = f"{19757 + league}-38532-26-48"
