@@ -18,6 +18,10 @@ from bridge.records import Explode, Headers, Held, Part, Record, order, order_te
 
 _PLAUSIBLE_MS = 366 * 86_400_000  # an id that is no time, or one of another age, tells no time
 
+AHEAD_MS = 600_000
+"""An id further ahead of the clock than this, in milliseconds, is a mistake of upstream's: what is made up isn't put
+behind it, or it would hide all real entries until then."""
+
 AT_ONCE = 500
 """Odds that one made-up entry has at most, so that a large repair doesn't become one huge transaction."""
 
@@ -196,13 +200,18 @@ class Publisher(Herald):
         """An entry's own place, or the next one that the bridge makes up."""
         position, board = self.continuity.position, self.board
         highest, counter = position.highest, position.counter
-        if entry_id is not None or board is None:
+        if entry_id is not None:
             return order(entry_id, highest, counter + 1)
-        if board.top > (*(highest or (0, 0)), counter):
+        latest_ms = self._now_ms() + AHEAD_MS
+        highest = position.highest_until(latest_ms)
+        if board is None:
+            return order(None, highest, counter + 1)
+        if board.top[0] <= latest_ms and board.top > (*(highest or (0, 0)), counter):
             # Odds that came from another stream, or ids that have gone back: what is made up is behind them all.
             highest, counter = EntryId(*board.top[:2]), max(counter, board.top[2])
-        board.top = order(None, highest, counter + 1)
-        return board.top
+        place = order(None, highest, counter + 1)
+        board.top = max(board.top, place)
+        return place
 
     # --- what the bridge makes up ---------------------------------------------------------------------------------
 

@@ -39,22 +39,27 @@ class Sources:
     async def run(self) -> None:
         """Live until cancelled. A question that fails is asked again the next time."""
         while True:
+            answered = False
             try:
                 self._polled_at |= await self._polled()
+                answered = True
             except UpstreamError:
                 pass  # what keeps the snapshot away is told by whoever compares; the books grow older meanwhile
             except Exception:
                 self._metrics.crashes += 1
                 log.exception("asking for the sportsbooks' last polls crashed", stream=self._publisher.name)
-            self._look()
+            self._look(tells=answered)
             await asyncio.sleep(max(LEAST_S, self._silent_s / 10))
 
-    def _look(self) -> None:
+    def _look(self, *, tells: bool) -> None:
+        """How old the polls are; while upstream doesn't answer, nothing new is known of a book, and nothing is told."""
         now = time.time()
         for book, at in self._polled_at.items():
             seconds = max(0.0, now - at)
             self._metrics.sources[book] = seconds
             silent = seconds > self._silent_s
-            if silent != self._silent.get(book):  # the first time in any case: it may have been told before a restart
+            if tells and silent != self._silent.get(
+                book
+            ):  # the first time in any case: it may have been told before a restart
                 self._silent[book] = silent
                 self._publisher.tell("source", sportsbook=book, seconds=round(seconds, 3), silent=silent)

@@ -114,6 +114,10 @@ class Position:
         """The highest id published, or None before the first."""
         return EntryId(*self._top[-1][:2]) if self._top else None
 
+    def highest_until(self, ms: int) -> EntryId | None:
+        """The highest id published whose time isn't after `ms` (epoch milliseconds); None if there is none."""
+        return next((EntryId(*mark[:2]) for mark in reversed(self._top) if mark[0] <= ms), None)
+
     @property
     def resume_from(self) -> EntryId | None:
         """The id to ask a replay from, one that was published; None before the first.

@@ -12,6 +12,12 @@ from bridge.publisher import Publisher
 from bridge.reconcile.look import Cause, Look
 from bridge.upstream.fixtures import FixtureRow
 
+PLAYED_S = 12 * 3600.0
+"""Seconds before the last entry of a process that has ended, within which what it knew as going on had started."""
+
+LONGEST_S = 7 * 86_400.0
+"""The longest time that a restart looks back, in seconds."""
+
 LIVE_MARGIN_S = 10.0
 """A result that the stream told later than this many seconds before the question isn't touched by its answer."""
 
@@ -25,6 +31,9 @@ class Results(Protocol):
 
     async def active(self) -> dict[str, FixtureRow]:
         """The fixtures that aren't over."""
+
+    async def since(self, at: float) -> dict[str, FixtureRow]:
+        """Those that started after a time, in epoch seconds."""
 
     def results(self, ids: Iterable[str]) -> AsyncIterator[tuple[str, bytes]]:
         """The results of some fixtures."""
@@ -41,6 +50,7 @@ class ResultsComparison:
     def __init__(self, *, publisher: Publisher, results: Results) -> None:
         self._publisher = publisher
         self._results = results
+        self._remembers = False  # whether what was published is known, from a look of this process
 
     @property
     def requests(self) -> int:
@@ -51,7 +61,7 @@ class ResultsComparison:
         """See `Comparison.look`. What was published before this process began isn't known, and so published anew."""
         look = Look()
         fixtures = self._publisher.fixtures
-        asked = (await self._results.active()).keys() | fixtures.results.keys() if only is None else only
+        asked = await self._asked(cause) if only is None else only
         asked_at, named = time.time(), 0
         async with aclosing(self._results.results(sorted(asked))) as answers:  # type: ignore[type-var]
             async for fixture, value in answers:
@@ -60,7 +70,18 @@ class ResultsComparison:
                     self._publish(look, cause, before, (fixture, value), asked_at)
         if asked and not named and fixtures.results:
             raise UpstreamError(f"upstream has results of none of the {len(asked)} fixtures asked for", reason="empty")
+        self._remembers = True
         return look
+
+    async def _asked(self, cause: Cause) -> frozenset[str]:
+        """The fixtures that aren't over, those that are known, and after a restart those that ended meanwhile."""
+        asked = (await self._results.active()).keys() | self._publisher.fixtures.results.keys()
+        highest = self._publisher.continuity.position.highest
+        if not self._remembers and cause is not Cause.HYDRATE and highest is not None:
+            now = time.time()
+            last = min(now, max(highest.ms / 1000, now - LONGEST_S))
+            asked |= (await self._results.since(last - PLAYED_S)).keys()
+        return frozenset(asked)
 
     def _differs(self, look: Look, fixture: str, value: bytes, asked_at: float) -> bool:
         fixtures = self._publisher.fixtures

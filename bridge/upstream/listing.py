@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import aclosing
+from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
@@ -42,6 +43,16 @@ class Listing:
         if not chosen:
             return await self._listed("/fixtures/active", narrowed)
         return await self._by_id("/fixtures/active", chosen, narrowed)
+
+    async def since(self, at: float) -> dict[str, FixtureRow]:
+        """The stream's fixtures that started after a time (epoch seconds), those that are over among them.
+
+        Raises:
+            UpstreamError: It can't be had.
+        """
+        start = datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        narrowed = [("sport", self._stream.sport), *self.passed_on("league")]
+        return await self._listed("/fixtures", [*narrowed, ("start_date_after", start)])
 
     async def rows(self, ids: Iterable[str]) -> dict[str, FixtureRow]:
         """What has become of these fixtures, by id; one that upstream doesn't know (any more) is missing.

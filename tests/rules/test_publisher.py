@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from bridge.continuity import Board, Position
 from bridge.entries import Entry, EntryId
-from bridge.publisher import AT_ONCE
+from bridge.publisher import AHEAD_MS, AT_ONCE
 from tests.support.ids import NOW
 from tests.support.publishing import Publishing, order_of, value
 
@@ -195,3 +195,13 @@ def test_a_duplicate_is_neither_published_nor_known_better() -> None:
     known = board_of(scene).get(b"a")
     assert known is not None
     assert known.live_ms == scene.now_ms - 1_000
+
+
+def test_an_id_from_the_future_hides_nothing_that_comes_after_a_repair() -> None:
+    scene = Publishing(position=at(50))
+    scene.take("rogue", ms=scene.now_ms - NOW + 2 * AHEAD_MS)
+    scene.publisher.make_up("odds", items("a"), origin=b"reconcile")
+    (repaired,) = [record for record in scene.of("odds") if record.key == b"a"]
+    assert order_of(repaired)[:2] == (NOW + 50, 0)
+    scene.take("a", ms=60)
+    assert [record.key for record in scene.of("odds-state")] == [b"rogue", b"a", b"a"], "the live entry counts"

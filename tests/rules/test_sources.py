@@ -85,6 +85,10 @@ async def test_what_cant_be_asked_is_asked_again_and_the_books_grow_older(
         assert scene.metrics.sources == {"Novig": EVERY_S}
         assert scene.metrics.crashes == crashes
         await scene.time.wait(SILENT_S)
+        assert scene.metrics.sources["Novig"] > SILENT_S
+        assert [silent for _, _, silent in scene.sources] == [False], "whether the book is polled isn't known"
+        scene.answer = {"Novig": scene.ago(SILENT_S + 1)}
+        await scene.time.wait(EVERY_S)
         assert [silent for _, _, silent in scene.sources] == [False, True]
 
 

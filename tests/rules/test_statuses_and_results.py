@@ -5,9 +5,10 @@ from typing import Any
 import orjson
 import pytest
 
-from bridge.entries import Entry
+from bridge.entries import Entry, EntryId
 from bridge.errors import UpstreamError
 from bridge.reconcile.look import Cause, Look
+from bridge.reconcile.results import PLAYED_S
 from tests.support.offering import LONG_MS, Offering, row
 
 Patch = pytest.MonkeyPatch
@@ -202,3 +203,14 @@ async def test_a_fixture_that_isnt_active_any_more_is_asked_for_while_its_result
     await scene.results.tidy(scene.seconds + LONG_MS)
     await look(scene)
     assert scene.upstream.asked[-1] == []
+
+
+async def test_after_a_restart_what_ended_meanwhile_gets_its_final_result(scene: Offering) -> None:
+    scene.publisher.continuity.position.add("fixture-results", EntryId(scene.now_ms - 3_600_000, 0))
+    scene.upstream.gone = {"F1": row("F1", status="completed")}
+    scene.upstream.scores = {"F1": result(9, "completed")}
+    assert (await look(scene)).counts["new"] == 1
+    assert made_up(scene) == [(b"F1", b"reconcile")]
+    assert scene.upstream.asked_since == [scene.seconds - 3_600 - PLAYED_S]
+    await look(scene)
+    assert len(scene.upstream.asked_since) == 1, "from then on it is known"

@@ -37,6 +37,7 @@ class Upstream:
         """Fixtures that no answer names."""
         self.asked: list[list[str]] = []
         self.asked_rows: list[list[str]] = []
+        self.asked_since: list[float] = []
         self.meanwhile: Callable[[], object] = lambda: None
         """What happens between a question and its answer."""
         self.requests = 0
@@ -45,6 +46,10 @@ class Upstream:
 
     async def active(self) -> dict[str, FixtureRow]:
         return dict(self.alive)
+
+    async def since(self, at: float) -> dict[str, FixtureRow]:
+        self.asked_since.append(at)
+        return self.alive | self.gone
 
     async def rows(self, ids: Iterable[str]) -> dict[str, FixtureRow]:
         self.asked_rows.append(list(ids))
