@@ -28,6 +28,11 @@ class Board:
                 shown = {name: value for name, value in odd.items() if name not in _AROUND}
                 rows.append((str(odd["sportsbook"]), json.dumps(shown, ensure_ascii=False).encode()))
 
+    @property
+    def odds(self) -> int:
+        """How many odds are open."""
+        return sum(len(rows) for rows in self._odds.values())
+
     def answer(self, path: str, query: Query) -> bytes | None:
         """The body for a path below the base URL; None if there is no such path."""
         if path == "/fixtures/odds":

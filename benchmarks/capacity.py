@@ -22,7 +22,6 @@ def idle(scene: Scene, who: Contestant) -> dict[str, Any]:
     """What a bridge with nothing to do but pings takes: MB, and the share of a core."""
     prefix = _prepared(scene, who)
     with killed(start(scene, who, prefix)) as child:
-        scene.topics.quiet(prefix)
         time.sleep(_SETTLED_S)  # it has just started: what it still does isn't idleness
         cpu_s, began = child.cpu_s(), time.monotonic()
         time.sleep(_IDLE_S)
@@ -36,7 +35,6 @@ def known(scene: Scene, who: Contestant, odds: int) -> dict[str, Any]:
     """What a bridge takes that has published so many odds, each once. The upstream's pool isn't the same afterwards."""
     prefix = _prepared(scene, who)
     with killed(start(scene, who, prefix)) as child:
-        scene.topics.quiet(prefix)
         before = child.memory_mb()
         there = scene.topics.stable(prefix)
         sent = scene.upstream.fresh(odds)

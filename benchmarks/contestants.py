@@ -25,6 +25,7 @@ class Contestant:
         settings: The bridge's settings, by section; all others have their defaults.
         streams: How many streams share the leagues, in the bridge.
         shards: How many shards they are dealt out to, in the bridge.
+        snapshot: Whether it begins with publishing upstream's snapshot.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Contestant:
     settings: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     streams: int = 1
     shards: int = 4
+    snapshot: bool = False
 
 
 _ANNOUNCE: Mapping[str, object] = {"continuity": "announce"}
@@ -46,13 +48,13 @@ AT_LEAST_ONCE = Contestant(
     settings={"upstream": _ANNOUNCE, "kafka": {"delivery": "at-least-once"}},
 )
 EXACTLY_ONCE = Contestant("exactly-once", "oddsbridge, exactly once", settings={"upstream": _ANNOUNCE})
-WHOLE = Contestant("continuity", "oddsbridge, exactly once, continuity and odds-state (its defaults)")
+WHOLE = Contestant("continuity", "oddsbridge, exactly once, continuity and odds-state (its defaults)", snapshot=True)
 
 ALL = (GUIDE, AIOKAFKA, QUIX, AT_LEAST_ONCE, EXACTLY_ONCE, WHOLE)
 
 
 def start(scene: Scene, who: Contestant, prefix: str) -> Child:
-    """Start one on the measured core, and wait until it has connected.
+    """Start one on the measured core, and wait until it has connected and published what it publishes at first.
 
     Args:
         scene: Where.
@@ -75,6 +77,8 @@ def launch(scene: Scene, who: Contestant, prefix: str, line: list[str]) -> Child
             within=60,
             what=f"{who.name} to connect",
         )
+        # The first snapshot: what is measured begins when all of it is there.
+        scene.topics.quiet(prefix, at_least=scene.upstream.open_odds() if who.snapshot else 0)
     except BaseException:
         child.kill()
         raise

@@ -72,19 +72,17 @@ def measure(scene: Scene, who: Contestant, pool: Sequence[Template], seconds: fl
     prefix = scene.name(who.name)
     topics.make(prefix)
     found: dict[str, dict[str, Any]] = {}
-    with killed(start(scene, who, prefix)) as child:
+    with killed(start(scene, who, prefix)) as child, Listener(scene.servers, topics.ends(prefix)) as listener:
+        upstream.pace(WARM_S, RATES[0])
         topics.quiet(prefix)
-        with Listener(scene.servers, topics.ends(prefix)) as listener:
-            upstream.pace(WARM_S, RATES[0])
-            topics.quiet(prefix)
-            for rate in RATES:
-                listener.heard.clear()
-                upstream.forget()
-                cpu_s = child.cpu_s()
-                sent = upstream.pace(seconds, rate)
-                _hear(listener, sent["odds"])
-                cpu_s = child.cpu_s() - cpu_s
-                found[str(rate)] = {"sent": sent["odds"], "cpu_s": cpu_s, **_judged(listener.heard, pool, scene)}
+        for rate in RATES:
+            listener.heard.clear()
+            upstream.forget()
+            cpu_s = child.cpu_s()
+            sent = upstream.pace(seconds, rate)
+            _hear(listener, sent["odds"])
+            cpu_s = child.cpu_s() - cpu_s
+            found[str(rate)] = {"sent": sent["odds"], "cpu_s": cpu_s, **_judged(listener.heard, pool, scene)}
     topics.remove(prefix)
     return found
 

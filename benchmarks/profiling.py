@@ -86,7 +86,6 @@ def _loaded(
     child = launch(scene, who, prefix, line)
     failed = ""
     try:
-        scene.topics.quiet(prefix)
         scene.upstream.flat(30, WARM_ODDS)
         there = scene.topics.stable(prefix)
         other = _start(beside(child.pid)) if beside else None

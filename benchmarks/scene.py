@@ -203,6 +203,10 @@ class UpstreamProcess:
         """How many streams are open."""
         return int(self._tell("state")["streams"])
 
+    def open_odds(self) -> int:
+        """How many odds its snapshot has, in all leagues."""
+        return int(self._tell("state")["odds"])
+
     def flat(self, seconds: float, odds: int = 10**9) -> dict[str, Any]:
         """Send flat out for so many seconds, or so many odds; returns what was sent, and when."""
         return self._tell("flat", seconds=seconds, odds=odds)

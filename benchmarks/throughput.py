@@ -27,6 +27,7 @@ class Round:
         busy: The share of its core that it used.
         good: Whether every odd arrived exactly once.
         counted: What the reader found, in words.
+        said: The last that it printed, if that was not every odd once.
     """
 
     odds_s: float
@@ -34,6 +35,7 @@ class Round:
     busy: float
     good: bool
     counted: str
+    said: str = ""
 
 
 def null_rate(scene: Scene, reader: Sequence[str]) -> float:
@@ -57,14 +59,13 @@ def play(scene: Scene, who: Contestant, pool: Sequence[Template], seconds: float
     topics.make(prefix)
     upstream.forget()
     with killed(start(scene, who, prefix)) as child:
-        topics.quiet(prefix)  # what continuity publishes at first
         there = topics.stable(prefix)
         warm = upstream.flat(30, WARM_ODDS)
         topics.quiet(prefix, at_least=there + warm["odds"])
         measured = _measured(scene, child, prefix, seconds)
     counted = count(scene.servers, prefix, pool, upstream.log)
     topics.remove(prefix)
-    return Round(*measured, good=counted.good, counted=str(counted))
+    return Round(*measured, good=counted.good, counted=str(counted), said="" if counted.good else child.text[-2000:])
 
 
 def _measured(scene: Scene, child: Child, prefix: str, seconds: float) -> tuple[float, float, float]:
@@ -105,6 +106,8 @@ def rounds(
                 f"  round {number}  {who.name:14} {result.odds_s:9,.0f} odds/s  {result.cpu_s:5.1f} CPU s a million  "
                 f"{result.busy:4.0%} busy  {result.counted}"
             )
+            if result.said:
+                tell(result.said)
     return played
 
 

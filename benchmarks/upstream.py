@@ -40,7 +40,9 @@ class Upstream:
         self._pool = pool
         self._small = small
         self._numbers = Numbers(time.time_ns() // 1000)
-        self.server = Server(pool, Board(pool), chunked=chunked)
+        board = Board(pool)
+        self._open_odds = board.odds
+        self.server = Server(pool, board, chunked=chunked)
 
     def run(self) -> None:
         """Serve until the process is ended."""
@@ -56,7 +58,7 @@ class Upstream:
                 elif name == "fresh":
                     done = self._fresh(int(options["odds"]), log)
                 else:
-                    done = {"streams": len(self.server.streams)}
+                    done = {"streams": len(self.server.streams), "odds": self._open_odds}
                 self.server.reply(peer, json.dumps(done).encode())
 
     def _flat(self, seconds: float, most: int, log: Path) -> dict[str, object]:
