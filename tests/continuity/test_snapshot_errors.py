@@ -6,9 +6,9 @@ from typing import Any
 
 from bridge.demo.kafka import EmbeddedKafka
 from bridge.simulator.options import SimulatorOptions
-from tests.continuity.outage import Outage
-from tests.continuity.replays import Replay
-from tests.continuity.scene import SOON, odds, other, scene
+from tests.support.continuity_scene import SOON, odds, other, scene
+from tests.support.outage import Outage
+from tests.support.replays import Replay
 
 ODDS, PILOT = "/fixtures/odds", "/copilot/fixtures/odds"
 
@@ -32,7 +32,12 @@ FAULTS: dict[str, dict[str, Any]] = {
     "empty": {"kind": "empty", "path": ODDS},
     "malformed": {"kind": "rest-malformed", "path": ODDS},
     "unlicensed": {"kind": "unlicensed", "path": PILOT},
-    "refused": {"kind": "rest-refuse", "path": PILOT, "status": 400, "body": '{"error":"not enabled for your API key"}'},
+    "refused": {
+        "kind": "rest-refuse",
+        "path": PILOT,
+        "status": 400,
+        "body": '{"error":"not enabled for your API key"}',
+    },
     "late": {"kind": "rest-slow", "path": "/fixtures/active", "seconds": 1, "times": 1},
     "stale": {"kind": "stale", "path": PILOT, "seconds": 6, "times": 3},
 }
@@ -51,9 +56,7 @@ async def test_no_snapshot_is_told_and_mended_later(kafka: EmbeddedKafka, unique
     """A gap on every stream, and each has another trouble with its snapshot."""
     options = SimulatorOptions(rate=30.0, replay="none", life=100)
     async with scene(kafka, unique, tmp_path, STREAMS, options=options) as running:
-        await running.equal()
-        await running.pause()
-        await running.follow_logs()
+        await running.still()
         outage = Outage(running, {stream["name"]: Replay("none") for stream in STREAMS})
         await outage.begin()
         for stream in STREAMS:
@@ -75,11 +78,9 @@ async def test_no_snapshot_is_told_and_mended_later(kafka: EmbeddedKafka, unique
             assert not running.told.of(name, "unreconciled"), str(running.told.of(name, "unreconciled"))
         await running.control.clear_faults()
         running.bridge.signal(signal.SIGUSR1)  # else the one that was refused is tried again after minutes
-        await outage.healed(within=60)
+        await outage.mended(within=60)
         await running.until_reconciled()
-        await running.pause()
-        await running.until_equal()
-        await running.follow_logs()
+        await running.still()
         for stream in STREAMS:
             await outage.account(stream["name"])
             quotes = running.told.log_book.active(feed=stream["feed"])
@@ -93,7 +94,9 @@ HALVES = [
 ]
 
 
-async def test_half_a_board_is_believed_when_it_is_seen_twice(kafka: EmbeddedKafka, unique: str, tmp_path: Path) -> None:
+async def test_half_a_board_is_believed_when_it_is_seen_twice(
+    kafka: EmbeddedKafka, unique: str, tmp_path: Path
+) -> None:
     """Upstream's snapshot lacks most of a book: once, and it is told as suspicious; twice, and it is locked."""
     options = SimulatorOptions(rate=20.0, replay="none")
     async with scene(kafka, unique, tmp_path, HALVES, options=options, patches=SOON) as running:

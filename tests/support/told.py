@@ -1,4 +1,4 @@
-"""What a consumer makes of the topics: three times over, by the bridge's own book and by two folds of the tests' own."""
+"""What a consumer makes of the topics: by the bridge's own book, and by folds of the tests' own."""
 
 import hashlib
 import json
@@ -57,7 +57,6 @@ class Told:
     """By stream, what came on it."""
     entry_ids: dict[str, set[tuple[str, str]]] = field(default_factory=lambda: defaultdict(set))
     """By stream, the (event, entry id) of all of its records."""
-    DEBUG: dict = field(default_factory=lambda: defaultdict(list))
     log_book: OddsBook = field(default_factory=OddsBook)
     state_book: OddsBook = field(default_factory=OddsBook)
 
@@ -104,7 +103,6 @@ class Told:
             entry_id = row.headers.get("entry_id", "")
             self.facts[stream][Fact(event, entry_id, row.key, hashlib.sha256(row.value).hexdigest())] += 1
             self.entry_ids[stream].add((event, entry_id))
-            self.DEBUG[stream, event, entry_id, row.key].append((row.at_ms, row.message.partition(), row.message.offset(), row.topic))
         else:
             assert "entry_id" not in row.headers
             assert row.order[2] > 0

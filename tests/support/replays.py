@@ -37,12 +37,15 @@ class Replays:
 
     def __init__(self, simulator: Simulator) -> None:
         self.by_channel: dict[str, Replay] = {}
+        self.default = Replay("full")
         streams = simulator._streams
         plain: Callable[[Connection, Channel, str], int] = streams._replay
 
         def chosen(connection: Connection, channel: Channel, last_entry_id: str) -> int:
-            wanted = self.by_channel.get(channel.id, Replay("full"))
-            simulator.options.replay = "window" if wanted.kind == "window" else "none" if wanted.kind == "none" else "full"
+            wanted = self.by_channel.get(channel.id, self.default)
+            simulator.options.replay = (
+                "window" if wanted.kind == "window" else "none" if wanted.kind == "none" else "full"
+            )
             simulator.options.window_s = wanted.window_s
             return plain(connection, channel, NEVER_EMITTED if wanted.kind == "bogus" else last_entry_id)
 

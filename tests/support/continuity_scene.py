@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -12,23 +13,24 @@ from bridge.demo.kafka import EmbeddedKafka
 from bridge.simulator.control import Logged, SimulatorControl
 from bridge.simulator.options import SimulatorOptions
 from bridge.simulator.server import Simulator
-from tests.continuity.told import Facts, Told, facts, open_odds, open_quotes
+from tests.support.boards import Offered, Stream, board_of, differences
 from tests.support.bridge import Bridge, toml
 from tests.support.follower import Follower
+from tests.support.told import Fact, Told
 from tests.support.waiting import until
 
 LAUNCHER = "tests.upstream_faults.launch"
-MARGINS = ("continuity.compare.LIVE_MARGIN_MS", "reconcile.differences.LIVE_MARGIN_MS", "reconcile.odds.LIVE_MARGIN_MS")
 SOON: dict[str, object] = {
     "bridge.reconcile.reconciler.SECOND_LOOK_S": 2.0,
     "bridge.reconcile.reconciler.TIDY_S": 0.5,
-    **{f"bridge.{name}": 2_000 for name in MARGINS},
+    "bridge.continuity.compare.LIVE_MARGIN_MS": 2_000,
+    "bridge.reconcile.differences.LIVE_MARGIN_MS": 2_000,
+    "bridge.reconcile.odds.LIVE_MARGIN_MS": 2_000,
 }
-"""Patches: what the bridge waits 10 s or a minute for, in 2 s and less. The simulator's snapshots aren't older than now."""
+"""Patches: 2 s and less for what the bridge allows 10 s or a minute. The simulator's snapshots are never old."""
+
 LAST = '{"data":[],"entry_id":"@entry_id@"}'
 """An entry with no odds: whoever has received it has all that came before."""
-
-Stream = dict[str, Any]
 
 
 def odds(name: str, sport: str, *books: str, **more: object) -> Stream:
@@ -68,18 +70,14 @@ class Scene:
     async def until_told(self, stream: str, event: str, *, after: int = 0, within: float = 60, **wanted: object) -> Any:
         """Wait for one of a stream's bridge-events behind the first `after` of them; returns it."""
 
-        async def look() -> Any:
+        async def look() -> list[Any]:
             await self.read()
-            return next(
-                (
-                    told
-                    for told in self.told.events[stream][after:]
-                    if told["event"] == event and wanted.items() <= told.items()
-                ),
-                None,
-            )
+            return [told for told in self.told.events[stream][after:] if told["event"] != "alive" or event == "alive"]
 
-        return await until(look, bool, within=within, what=f"{stream}: {event} {wanted}")
+        def those(events: list[Any]) -> list[Any]:
+            return [told for told in events if told["event"] == event and wanted.items() <= told.items()]
+
+        return those(await until(look, those, within=within, what=f"{stream}: {event} {wanted}"))[0]
 
     async def until_reconciled(self, *, within: float = 60) -> None:
         """Wait until no stream owes anything but its second look."""
@@ -134,27 +132,9 @@ class Scene:
         """A fault of one stream's channel."""
         return int((await self.control.fault(kind, channel=await self.channel(stream), **fields))["id"])
 
-    async def board(self) -> dict[str, tuple[str, Facts]]:
-        """The odds that are on offer and that a stream carries, by the simulator's own board."""
-        found: dict[str, tuple[str, Facts]] = {}
-        for sport in {stream["sport"] for stream in self.streams}:
-            for key, (locked, odd) in (await self.control.board(sport)).items():
-                stream = None if locked else self._carrier(sport, key, json.loads(odd))
-                if stream is not None:
-                    found[key] = stream, facts(odd)
-        return found
-
-    def _carrier(self, sport: str, key: str, odd: Mapping[str, Any]) -> str | None:
-        feed = "odds" if "sportsbook" in odd else "copilot"
-        for stream in self.streams:
-            if (stream["feed"], stream["sport"]) != (feed, sport):
-                continue
-            if feed == "odds" and odd["sportsbook"] not in stream["sportsbook"]:
-                continue
-            if "league" in stream and odd["league"] not in stream["league"]:
-                continue
-            return str(stream["name"])
-        return None
+    async def board(self) -> Offered:
+        """The odds that upstream offers and that a stream carries."""
+        return await board_of(self.control, self.streams)
 
     # --- the comparison -------------------------------------------------------------------------------------------
 
@@ -167,12 +147,12 @@ class Scene:
         """Wait until the bridge has received an entry that comes last on each channel of its streams."""
         channels = {stream["name"]: await self.channel(stream["name"]) for stream in self.streams}
         ordinals = await self.control.emit("odds", LAST)
-        wanted = {
+        wanted: dict[str, str | None] = {
             name: (await self.control.log(channel, after=ordinals[channel] - 1))[0].entry_id
             for name, channel in channels.items()
         }
 
-        async def missing() -> dict[str, str]:
+        async def missing() -> dict[str, str | None]:
             rows = (await self.bridge.ready()).get("streams", {})
             return {n: wanted[n] for n in wanted if rows.get(n, {}).get("last_entry_id") != wanted[n]}
 
@@ -184,36 +164,48 @@ class Scene:
         assert board, "an empty board shows nothing"
 
         async def look() -> list[str]:
-            told = await self.read()
-            return [
-                *unequal("the logs", board, open_odds(told.log)),
-                *unequal("the state", board, open_odds(told.state)),
-                *unequal("the book of the logs", board, open_quotes(told.log_book)),
-                *unequal("the book of the state", board, open_quotes(told.state_book)),
-                *self._unlike(),
-            ]
+            return differences(board, await self.read())
 
         await until(look, lambda found: not found, within=within, what="topics equal to the board")
 
-    def _unlike(self) -> list[str]:
-        """Odds that the logs and the state don't say alike, to the byte."""
-        log, state = self.told.log, self.told.state
-        wrong = [key for key in state if state[key] != log.get(key)]
-        wrong += [key for key in log.keys() - state.keys() if key not in self.told.buried or not log[key].locked]
-        return [f"{key}: the log has {log.get(key)}, the state {state.get(key)}" for key in wrong[:3]]
+    def emitted(self, stream: str) -> Counter[Fact]:
+        """What should be in the topics of a stream, once each, if nothing was lost."""
+        return Counter(
+            Fact(entry.event, entry.entry_id or "", key, digest)
+            for entry in self.logs[stream]
+            for key, digest in entry.odds
+        )
 
-    async def equal(self) -> None:
-        """Pause, compare, go on."""
+    def assert_nothing_doubled(self) -> None:
+        """What came on the streams stands in the topics once at most, as upstream sent it, and nothing else does."""
+        for name in self.logs:
+            emitted, found = self.emitted(name), self.told.facts[name]
+            more = [(fact, found[fact], emitted[fact]) for fact in found - emitted]
+            assert not more, f"{name}: {len(more)} doubled or unexpected, e.g. (what, found, emitted) {more[:2]}"
+
+    def assert_nothing_lost(self) -> None:
+        """Nor is anything missing."""
+        self.assert_nothing_doubled()
+        for name in self.logs:
+            lost = self.emitted(name) - self.told.facts[name]
+            assert not lost, f"{name}: {lost.total()} of {self.emitted(name).total()} lost, e.g. {list(lost)[:2]}"
+
+    async def change(self, streams: Sequence[Stream], config: str) -> None:
+        """Configure something else for the next start."""
+        self.streams = streams
+        self._channels.clear()
+        self.bridge.config.write_text(config)
+
+    async def still(self) -> None:
+        """Pause, compare, and take over what was emitted."""
         await self.pause()
         await self.until_equal()
+        await self.follow_logs()
+
+    async def equal(self) -> None:
+        """The same, and go on."""
+        await self.still()
         await self.control.resume()
-
-
-def unequal(what: str, wanted: Mapping[str, object], found: Mapping[str, object]) -> list[str]:
-    """What differs, in words; [] where nothing does."""
-    wrong = [key for key in wanted.keys() | found.keys() if wanted.get(key) != found.get(key)]
-    said = [f"{key}: upstream {wanted.get(key)}, here {found.get(key)}" for key in wrong[:3]]
-    return [f"{what}: {len(wrong)} of {len(wanted)} differ", *said] if wrong else []
 
 
 @asynccontextmanager
@@ -229,7 +221,7 @@ async def scene(
     patches: Mapping[str, object] | None = None,
     start: bool = True,
 ) -> AsyncIterator[Scene]:
-    """Start it all; the topics equal the board when it begins, unless `start` is false.
+    """Start it all; every stream is reconciled when it begins, unless `start` is false.
 
     Args:
         kafka: The broker.
@@ -244,7 +236,7 @@ async def scene(
     """
     options.retry_ms, options.ping_s = 300, 0.5
     async with Simulator(options) as simulator:
-        config = configuration(simulator, kafka, unique, streams, upstream, kafka_settings)
+        config = configuration(simulator, kafka, unique, streams, upstream=upstream, kafka_settings=kafka_settings)
         given = {"TEST_SET": json.dumps(patches or {})}
         async with Bridge(folder, config, environment=given, module=LAUNCHER) as bridge:
             follower = Follower(kafka.bootstrap_servers, f"{unique}.")
@@ -263,6 +255,7 @@ def configuration(
     kafka: EmbeddedKafka,
     unique: str,
     streams: Sequence[Stream],
+    *,
     upstream: Mapping[str, object] | None = None,
     kafka_settings: Mapping[str, object] | None = None,
 ) -> str:
@@ -273,7 +266,7 @@ def configuration(
         unique,
         list(streams),
         kafka=kafka_settings,
-        upstream={"continuity": "reconcile", "silence_s": 4.0, **(upstream or {})},
+        upstream={"continuity": "reconcile", **(upstream or {})},
     )
 
 

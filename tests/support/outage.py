@@ -1,13 +1,13 @@
-"""One outage of all streams at the same time: what was lost in it, what was told of it, what was made up for it."""
+"""An outage of all streams at the same time: what was lost in it, what was told of it, what was made up for it."""
 
 import time
 from dataclasses import dataclass, field
 from typing import Any
 
 from bridge.simulator.control import Logged
-from tests.continuity.replays import Replay
-from tests.continuity.scene import Scene
-from tests.continuity.told import LOCKED_LOGS
+from tests.support.continuity_scene import Scene
+from tests.support.replays import Replay
+from tests.support.told import LOCKED_LOGS
 from tests.support.waiting import until
 
 
@@ -30,7 +30,7 @@ class Account:
 
 @dataclass
 class Outage:
-    """Begin it when the topics equal the board; cut; `healed` waits; `account` holds the simulator's word against it.
+    """Begin it when all is still; then cut. `mended` waits; `account` holds all of it against the simulator's word.
 
     Args:
         scene: What runs.
@@ -62,11 +62,11 @@ class Outage:
         """How many bridge-events of a stream there were when it began."""
         return self._events[stream]
 
-    def process_ended(self) -> None:
+    def process_ends(self) -> None:
         """The bridge's counts begin again."""
         self._decided = {}
 
-    async def healed(self, *, within: float) -> None:
+    async def mended(self, *, within: float) -> None:
         """Wait until each stream has reconnected, and either its replay is proven or its gap is mended."""
 
         async def left() -> dict[str, str]:
@@ -96,22 +96,17 @@ class Outage:
         unsent = {n for n in await scene.control.unsent(await scene.channel(name)) if n >= self._logged[name]}
         unsent &= {entry.ordinal for entry in log if entry.odds}
         assert unsent <= {entry.ordinal for entry in lost}, f"{name}: published what it was never sent"
-        if self.replays[name].is_complete and gaps:
-            ch = await scene.channel(name)
-            print("GAP TOLD", name, self.replays[name], self._at)
-            print([r for r in await scene.control.connects() if r["channel"] == ch and r["at"] > self._at - 20])
-            print(events)
-            print([(e.ordinal, e.entry_id, e.ms, (e.event, e.entry_id) in published) for e in scene.logs[name][-80:]])
-            print(scene.bridge.text[-5000:])
         if self.replays[name].is_complete:
             assert not gaps, f"{name}: a gap is told though the replay was complete: {gaps}"
         untold = [entry for entry in lost if not any(_spans(gap, entry) for gap in gaps)]
-        assert not untold, f"{name}: {len(untold)} of {len(lost)} lost entries in no gap that was told: {untold[:2]} {gaps}"
+        assert not untold, (
+            f"{name}: {len(untold)} of {len(lost)} lost entries lie in no gap that was told: {untold[:2]}"
+        )
         locks = self._locks(name, log, lost)
         ups = await self._reconnected()
         ends = [event["at_ms"] for event in events if event["event"] == "reconciled"]
-        healed_ms = next((at_ms for at_ms in ends if gaps and at_ms >= gaps[-1]["at_ms"]), None)
-        return Account(lost, len(unsent), locks, None if healed_ms is None else healed_ms / 1000 - ups[name])
+        mended_ms = next((at_ms for at_ms in ends if gaps and at_ms >= gaps[-1]["at_ms"]), None)
+        return Account(lost, len(unsent), locks, None if mended_ms is None else mended_ms / 1000 - ups[name])
 
     def _locks(self, name: str, log: list[Logged], lost: list[Logged]) -> set[str]:
         """The locks that were made up: for all odds that vanished in the gap, and for none that was open throughout."""
@@ -120,13 +115,6 @@ class Outage:
         gone = _vanished(log, lost, self._open[name])
         assert gone <= made, f"{name}: no lock for {sorted(gone - made)[:3]}"
         ever_locked = {key for entry in log if entry.event in LOCKED_LOGS for key, _ in entry.odds}
-        if not made <= ever_locked:
-            for key in sorted(made - ever_locked)[:3]:
-                print("WRONG LOCK", key, "round began", self._at, "logged", self._logged[name])
-                print("  log", [(e.ordinal, e.event, e.entry_id, e.ms, e.ordinal in {l.ordinal for l in lost}) for e in scene_log(self, name) if key in {k for k, _ in e.odds}][-6:])
-                print("  rows", [(r.at_ms, r.headers) for r in self.scene.told.made_up if r.key == key])
-            print("  events", self.scene.told.events[name][-12:])
-            print(self.scene.bridge.text[-3000:])
         assert made <= ever_locked, f"{name}: a lock for what was open throughout: {sorted(made - ever_locked)[:3]}"
         return made
 
@@ -175,7 +163,3 @@ def _spans(gap: dict[str, Any], entry: Logged) -> bool:
 def _id(text: str) -> tuple[int, int]:
     ms, seq = text.split("-")
     return int(ms), int(seq)
-
-
-def scene_log(outage, name):
-    return outage.scene.logs[name]
