@@ -1,6 +1,7 @@
 """docs/performance.md from the last results: `python -m benchmarks report > docs/performance.md`."""
 
 import json
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -29,26 +30,29 @@ Nothing but Python 3.11 and `make` is needed: each verb makes its own set-up, th
 Close what else runs on the machine. Results are in `build/bench/*.json`.
 """
 
-_HOW = """\
-## How it is measured
+_HOW = (
+    "**Kafka** is the embedded Apache Kafka, one node, with G1 and a heap of 1 GB. Each round has new topics of 12 "
+    "partitions.",
+    "**Upstream** is a process that sends events rendered beforehand, of 1 to 50 odds (12.5 on average, some 720 bytes "
+    "an odd), with fresh entry ids and times, over HTTP on the loopback. {framing} Against a reader that does nothing "
+    "it sends {null:,.0f} odds/s, {headroom:.1f} times the fastest result below.",
+    "**Cores**: {cores}",
+    "**Rounds** alternate, {rounds} of {seconds:g} s each; a ratio is to the guide's loop in the same round. A round "
+    "lasts from the first write upstream until the last odd is visible to a `read_committed` reader.",
+    "**The same for all**: events, topics, acks=all, zstd at each library's own level, batches of at most 256 KiB. All "
+    "else is at its default.",
+    "**Counted**: after each round a reader of its own (librdkafka, `read_committed`) looks for every odd of every "
+    "event. Who lost or doubled one is disqualified, however fast.",
+    "**Latency** is from the write upstream until a `read_committed` consumer has the record, at random intervals, 3 "
+    "odds an event, with a Kafka that is warm. An event is written when it is due, whether or not the reader keeps up.",
+    "**CPU** is user and system time of the process that is measured and of its children: what a core of its own would "
+    "give. On a machine that does other things too, the ratio by CPU is the one to trust.",
+)
 
-- **Kafka** is the embedded Apache Kafka, one node, with G1 and a heap of 1 GB. Each round has new topics of 12
-  partitions.
-- **Upstream** is a process that sends events rendered beforehand, of 1 to 50 odds (12.5 on average, 714 bytes an odd),
-  with fresh entry ids and times, over HTTP on the loopback. {framing} Against a reader that does
-  nothing it sends {null:,.0f} odds/s, {headroom:.1f} times the fastest result below.
-- **Cores**: {cores}
-- **Rounds** alternate, {rounds} of {seconds:g} s each; the tables have medians, and the lowest and highest. A round
-  lasts from the first write upstream until the last odd is visible to a `read_committed` reader.
-- **The same for all**: events, topics, acks=all, zstd at each library's own level, batches of at most 256 KiB. All else
-  is at its default.
-- **Counted**: after each round a reader of its own (librdkafka, `read_committed`) looks for every odd of every event.
-  Who lost or doubled one is disqualified, however fast.
-- **Latency** is from the write upstream until a `read_committed` consumer has the record, at random intervals, 3 odds
-  an event, with a Kafka that is warm. An event is written when it is due, whether or not the reader keeps up.
-- **CPU** is user and system time of the process that is measured and of its children: what a core of its own would
-  give.
-"""
+_PLAIN = (
+    "The framing of the body matters to requests, which takes a body without a length in pieces of 128 bytes. This is "
+    "the same with a body that has no framing and ends with the connection (`--framing plain`):"
+)
 
 _FRAMINGS = {
     "chunked": "The body is chunked, an HTTP chunk an event, as from any HTTP/1.1 server that can't tell its length.",
@@ -73,12 +77,8 @@ def page(bench: dict[str, Any], plain: dict[str, Any] | None, rest: dict[str, An
         "Every odd arrived exactly once in every round."
     ]
     if plain is not None:
-        lines += [
-            "",
-            "The same with a body without framing, which requests and urllib3 read far more slowly than a chunked one:",
-            "",
-        ]
-        lines += tables.throughput(plain["throughput"])
+        lines += ["", _wrapped(_PLAIN), "", *tables.throughput(plain["throughput"])]
+        lines += ["", *(f"- {line}" for line in tables.once(plain["throughput"]))]
     lines += ["", "## Latency", "", *tables.latency(bench["latency"])]
     if rest is not None:
         lines += ["", "## Many streams", "", "Exactly once, the same events flat out over more connections.", ""]
@@ -93,7 +93,7 @@ def machine(found: dict[str, Any]) -> str:
     """One paragraph."""
     m = found["machine"]
     libraries = ", ".join(f"{name} {version}" for name, version in m["libraries"].items())
-    return (
+    return _wrapped(
         f"{m['processor']}, {m['cores']} cores, {m['memory_gb']} GB, {m['system']}, Python {m['python']}; {libraries}. "
         f"Measured on {found['when']}, oddsbridge {found['version']}."
     )
@@ -107,11 +107,17 @@ def how(found: dict[str, Any]) -> str:
         if found["machine"]["pinned"]
         else "nothing is pinned here, so what is measured may have used more than one."
     )
-    return _HOW.format(
-        framing=_FRAMINGS[found["framing"]],
-        null=found["null_odds_s"],
-        headroom=found["null_odds_s"] / fastest,
-        cores=cores,
-        rounds=found["rounds"],
-        seconds=found["seconds"],
-    )
+    facts = {
+        "framing": _FRAMINGS[found["framing"]],
+        "null": found["null_odds_s"],
+        "headroom": found["null_odds_s"] / fastest,
+        "cores": cores,
+        "rounds": found["rounds"],
+        "seconds": found["seconds"],
+    }
+    points = [_wrapped(f"- {point.format(**facts)}", indent="  ") for point in _HOW]
+    return "\n".join(["## How it is measured", "", *points, ""])
+
+
+def _wrapped(text: str, indent: str = "") -> str:
+    return textwrap.fill(text, 120, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)

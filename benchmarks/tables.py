@@ -48,10 +48,10 @@ def throughput(found: Found) -> list[str]:
     return table(["median (lowest to highest)", "odds/s", "ratio", "CPU s a million odds", "ratio by CPU"], rows)
 
 
-def ratios(found: Found, name: str) -> tuple[list[float], list[float]]:
-    """How many times as fast as the guide's loop in the same round: by the clock, and by the processor's time."""
-    pairs = list(zip(found[name]["rounds"], found["guide"]["rounds"], strict=False))
-    return [it["odds_s"] / one["odds_s"] for it, one in pairs], [one["cpu_s"] / it["cpu_s"] for it, one in pairs]
+def ratios(found: Found, name: str, one: str = "guide") -> tuple[list[float], list[float]]:
+    """How many times as fast as another in the same round: by the clock, and by the processor's time."""
+    pairs = list(zip(found[name]["rounds"], found[one]["rounds"], strict=False))
+    return [it["odds_s"] / by["odds_s"] for it, by in pairs], [by["cpu_s"] / it["cpu_s"] for it, by in pairs]
 
 
 def spread(values: Sequence[float], form: str) -> str:
@@ -89,20 +89,24 @@ def _shares(result: Found | None) -> str:
 
 
 def many(found: Found, what: str) -> list[str]:
-    """Throughput of one contestant under several set-ups, the first as the measure."""
-    first = next(iter(found.values()))
-    rows = [
-        [
-            name.partition("-")[0],
-            f"{result['odds_s']:,.0f}",
-            f"{result['odds_s'] / first['odds_s']:.2f}",
-            f"{result['cpu_s']:.1f}",
-            f"{first['cpu_s'] / result['cpu_s']:.2f}",
-        ]
-        if result["good"]
-        else [name.partition("-")[0], "disqualified", "", "", ""]
-        for name, result in found.items()
-    ]
+    """Throughput of one contestant under several set-ups, as parts of the first one in the same round."""
+    first = next(iter(found))
+    rows = []
+    for name, result in found.items():
+        number = name.partition("-")[0]
+        if not result["good"]:
+            rows.append([number, "disqualified", "", "", ""])
+            continue
+        ratio, by_cpu = ratios(found, name, first)
+        rows.append(
+            [
+                number,
+                spread([each["odds_s"] for each in result["rounds"]], "{:,.0f}"),
+                spread(ratio, "{:.2f}"),
+                spread([each["cpu_s"] for each in result["rounds"]], "{:.1f}"),
+                spread(by_cpu, "{:.2f}"),
+            ]
+        )
     return table([what, "odds/s", "of the first", "CPU s a million odds", "of the first by CPU"], rows)
 
 
