@@ -8,7 +8,7 @@ from bridge.simulator.options import SimulatorOptions
 from tests.support.continuity_scene import odds, other, scene
 
 STREAMS = [
-    odds("nba", "basketball", "DraftKings"),
+    odds("nba", "basketball", "DraftKings", league=["NBA"]),
     other("pilot", "copilot", "baseball"),
     other("results", "results", "soccer"),
 ]
@@ -16,7 +16,7 @@ STREAMS = [
 
 async def test_gaps_are_told_and_nothing_is_fetched(kafka: EmbeddedKafka, unique: str, tmp_path: Path) -> None:
     options = SimulatorOptions(rate=60.0, results_rate=20.0, replay="none")
-    announce = {"continuity": "announce"}
+    announce = {"continuity": "announce", "audit_minutes": 0.02, "source_silent_s": 1.0}
     async with scene(kafka, unique, tmp_path, STREAMS, options=options, upstream=announce, start=False) as running:
         await running.bridge.start()
         await running.control.fault("drop")

@@ -23,7 +23,7 @@ from tests.support.replays import Replay, Replays
 GAPS = int(os.environ.get("GAPS") or 100)
 WITHIN_S = 10.0
 """From the reconnect until the topics are upstream's board again."""
-SLACK_S = 10.0
+SLACK_S = 5.0
 """What a machine with too much to do may take longer."""
 
 STREAMS = [

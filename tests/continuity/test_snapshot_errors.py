@@ -6,7 +6,7 @@ from typing import Any
 
 from bridge.demo.kafka import EmbeddedKafka
 from bridge.simulator.options import SimulatorOptions
-from tests.support.continuity_scene import SOON, odds, other, scene
+from tests.support.continuity_scene import SOON, Scene, odds, other, scene
 from tests.support.outage import Outage
 from tests.support.replays import Replay
 
@@ -85,6 +85,20 @@ async def test_no_snapshot_is_told_and_mended_later(kafka: EmbeddedKafka, unique
             await outage.account(stream["name"])
             quotes = running.told.log_book.active(feed=stream["feed"])
             assert not [quote for quote in quotes if quote.why], "all prices can be vouched for again"
+        assert_live_wins(running, "stale")
+
+
+def assert_live_wins(running: Scene, name: str) -> None:
+    """Nothing was made up of an odd that the stream had just told: the snapshot was 6 s old."""
+    told = {
+        (key, entry.ms)
+        for entry in running.logs[name]
+        for key, _ in entry.odds
+        if (entry.event, entry.entry_id) in running.told.entry_ids[name]
+    }
+    rows = [row for row in running.told.made_up if row.headers["stream"] == name and "odds" in row.headers["event"]]
+    hidden = [(row.key, ms) for row in rows for key, ms in told if key == row.key and 500 < row.at_ms - ms < 5_000]
+    assert not hidden, f"{len(hidden)} of {len(rows)} made-up odds hide what the stream had told"
 
 
 HALVES = [
