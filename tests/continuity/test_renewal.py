@@ -35,6 +35,7 @@ async def connects(running: Scene, stream: str) -> list[dict[str, Any]]:
 
 async def stall_often(running: Scene) -> None:
     """Now and then what upstream sends on the connections that are there comes later than on the next ones."""
+    await running.control.fault("slow-connect", seconds=0.4)
     while True:
         await running.control.fault("stall", seconds=0.7)
         await asyncio.sleep(1.2)
