@@ -77,7 +77,8 @@ async def test_dropped_sessions_cost_nothing(kafka: EmbeddedKafka, unique: str, 
             assert [event["reason"] for event in events if event["event"] == "down"] == ["stopped"]
             assert told["up"] == 1
         assert len(running.told.made_up) == made_up
-        assert all(row["status"] == 200 for row in await running.control.connects())
+        under_way = {0, 499}  # when the bridge was told to end, upstream being slow to answer
+        assert {row["status"] for row in await running.control.connects()} <= {200} | under_way
 
 
 class Strangers:
