@@ -4,7 +4,11 @@ import json
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from urllib.request import urlopen
+
+from prometheus_client.parser import text_string_to_metric_families
 
 from benchmarks.pool import BOOKS, LEAGUES, SPORT, league_name
 from benchmarks.scene import Child, Scene, sections, until
@@ -77,12 +81,24 @@ def launch(scene: Scene, who: Contestant, prefix: str, line: list[str]) -> Child
             within=60,
             what=f"{who.name} to connect",
         )
-        # The first snapshot: what is measured begins when all of it is there.
+        # The first snapshot: what is measured begins when all of it is there, and was looked at once more.
         scene.topics.quiet(prefix, at_least=scene.upstream.open_odds() if who.snapshot else 0)
+        if who.snapshot:
+            again = partial(_looked_again, child)
+            until(lambda: child.check() and again() >= who.streams, within=120, what="the second look", every=0.5)
     except BaseException:
         child.kill()
         raise
     return child
+
+
+def _looked_again(child: Child) -> float:
+    """How many streams were compared with the snapshot for the second time, some seconds after the first."""
+    admin = json.loads(next(line for line in child.text.splitlines() if '"admin"' in line))["admin"]
+    with urlopen(f"{admin}/metrics", timeout=30) as answer:  # noqa: S310 - an address of our own
+        families = {family.name: family for family in text_string_to_metric_families(answer.read().decode())}
+    samples = families["oddsbridge_reconciles"].samples
+    return sum(sample.value for sample in samples if sample.labels["cause"] == "again")
 
 
 def command(scene: Scene, who: Contestant, prefix: str) -> list[str]:

@@ -26,7 +26,12 @@ CONTROL_EVENTS = frozenset({"connected", "ping"})
 """Events of the connection itself; they are no entries."""
 
 _ENTRY_ID = re.compile(r"([0-9]{1,20})-([0-9]{1,20})")  # 20 digits: any unsigned 64-bit integer
-_ID_FIRST = (b'{"id":"', b'{"id": "')
+_plain_id = re.compile(rb'\{"id": ?"([^"\\\x80-\xff]+)"').match
+"""An odd's id if it stands first and is plain ASCII, as upstream writes nearly all of them; others have to be decoded.
+
+The body was found to be JSON before, so what begins like this is an object whose first member is its id.
+"""
+
 _NESTING = 4  # `data` within `data` that is looked into; upstream was seen to nest once
 _UNUSABLE = (ValueError, RecursionError)  # msgspec's errors and bad UTF-8; JSON that is nested too deeply
 
@@ -149,33 +154,12 @@ def _decode_odds(event: sse.Event) -> Entry:
     take = entry.items.append
     for raw in body.data:
         value = bytes(raw)
-        key = _first_id(value)
-        if key:
-            take((key, value))
+        plain = _plain_id(value)
+        if plain:
+            take((plain[1], value))
         else:
             _take_odd(value, entry)
     return entry
-
-
-def _first_id(odd: bytes) -> bytes:
-    """The odd's id if it stands first and is written plainly, as upstream does it; else b"", and it has to be decoded.
-
-    The body was found to be JSON before, so what begins like this is an object whose first member is its id.
-    """
-    if odd.startswith(_ID_FIRST):
-        begin = odd.find(b'"', 5) + 1
-        key = odd[begin : odd.find(b'"', begin)]
-        if b"\\" not in key and (key.isascii() or _is_text(key)):
-            return key
-    return b""
-
-
-def _is_text(utf8: bytes) -> bool:
-    try:
-        utf8.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _decode_parts(event: sse.Event, take: "Callable[[msgspec.Raw, Entry], None]") -> Entry:

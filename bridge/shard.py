@@ -243,7 +243,7 @@ class Shard:
             self._metrics.resent += sum(map(len, taken))
         self._positions.keep(positions, transaction.serial)
         self.buffer.let_go(len(taken))
-        self._count(taken, time.monotonic() - started, how)
+        self._count(transaction, time.monotonic() - started, how)
         if tries:
             log.info("shard recovered", shard=self.number, tries=tries)
             self._health.to(ShardState.RUNNING)
@@ -297,21 +297,12 @@ class Shard:
         after = [record for held in transaction.held for record in held.records], transaction.alone
         return packed or before != after
 
-    def _count(self, taken: list[Held], seconds: float, how: str) -> None:
-        written: dict[str, list[int]] = {}
-        for held in taken:
+    def _count(self, transaction: Round, seconds: float, how: str) -> None:
+        for held in transaction.held:
             for reason, n in held.dead.items():
                 self._stream_metrics(held.stream).dead_letters.add(reason, n)
-            for part in held.parts:
-                cell = written.setdefault(part.topic, [0, 0])
-                cell[0] += len(part.items)
-                cell[1] += sum([len(value) for _, value in part.items])
-            for record in held.records:
-                cell = written.setdefault(record.topic, [0, 0])
-                cell[0] += 1
-                cell[1] += len(record.value)
-        self._metrics.committed(seconds, [(topic, n, size) for topic, (n, size) in written.items()], outcome=how)
-        self._metrics.waited(time.time(), [held.received_ms / 1000 for held in taken])
+        self._metrics.committed(seconds, transaction.packed, outcome=how)
+        self._metrics.waited(time.time(), [held.received_ms / 1000 for held in transaction.held])
 
 
 def _delay(tries: int) -> float:

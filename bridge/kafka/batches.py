@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from bridge.kafka.partitioner import Spots, spots_of
 from bridge.kafka.producer import BATCH_BYTES, Builder, empty_batch
@@ -31,13 +31,23 @@ class Batch:
     """How many records it may hold; 0 is no bound but its size."""
 
 
+class Packed(NamedTuple):
+    """How many records of a topic a transaction has, and the bytes of their values."""
+
+    topic: str
+    records: int
+    size: int
+
+
 @dataclass(slots=True)
 class _Lane:
-    """A topic's open batches."""
+    """A topic's open batches, and what went into all of them."""
 
     spots: Spots
     limit: int
     open: list[Batch | None]
+    records: int = 0
+    size: int = 0
 
 
 class Packer:
@@ -64,7 +74,9 @@ class Packer:
         topic, headers, items = part
         lane = self._lanes[topic]
         batches, spots, full = lane.open, lane.spots, []
+        size = 0
         for key, value in items:
+            size += len(value)
             partition = spots.get(key)
             if partition is None:
                 partition = spots.find(key)
@@ -74,11 +86,15 @@ class Packer:
                     full.append(batch)
                 batch = batches[partition] = Batch(topic, partition, self._producer.batch(lane.limit))
                 batch.builder.add(key, value, timestamp_ms, headers)
+        lane.records += len(items)
+        lane.size += size
         return full
 
     def pack(self, record: Record, timestamp_ms: int) -> Batch | None:
         """Add a record to its batch. Returns a batch that is full with what came before, or None."""
         lane = self._lanes[record.topic]
+        lane.records += 1
+        lane.size += len(record.value)
         return self._add(lane, record, lane.spots.find(record.key), timestamp_ms)
 
     def pack_at(self, record: Record, partition: int, timestamp_ms: int) -> Batch | None:
@@ -108,6 +124,10 @@ class Packer:
             return False
         batch.records.append(record)
         return True
+
+    def packed(self) -> list[Packed]:
+        """What was packed; what `pack_at` was given is the bridge's own and isn't counted."""
+        return [Packed(topic, lane.records, lane.size) for topic, lane in self._lanes.items() if lane.records]
 
     def rest(self) -> Iterator[Batch]:
         """The batches that are open still."""

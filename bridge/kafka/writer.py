@@ -9,7 +9,7 @@ from typing import Any
 from aiokafka.errors import IllegalOperation, KafkaError
 
 from bridge.errors import RecordsRefused
-from bridge.kafka.batches import Batch, Packer
+from bridge.kafka.batches import Batch, Packed, Packer
 from bridge.kafka.producer import RECORD_FAULTS, Producer
 from bridge.kafka.refusals import failure
 from bridge.kafka.topics import Existing
@@ -31,12 +31,14 @@ class Round:
         held: The entries.
         tail: Keys and values for the shard's own partition: checkpoints and claim.
         alone: How many records may share a batch with a record, by its identity.
+        packed: What the last try to write it made of the entries.
     """
 
     serial: int
     held: list[Held] = field(default_factory=list)
     tail: list[tuple[bytes, bytes]] = field(default_factory=list)
     alone: dict[int, int] = field(default_factory=dict)
+    packed: list[Packed] = field(default_factory=list)
 
 
 class Writer:
@@ -94,6 +96,7 @@ class Writer:
                 await producer.begin()
                 packer = Packer(producer, self._topics(), transaction.alone)
                 await self._send_entries(producer, packer, transaction, sent)
+                transaction.packed = packer.packed()
                 if not producer.transactional:  # then the order of acknowledgements is all there is
                     await _delivered(producer, packer, sent)
                 await self._send_tail(producer, packer, transaction, sent)
