@@ -98,7 +98,7 @@ def _looked_again(child: Child) -> float:
     with urlopen(f"{admin}/metrics", timeout=30) as answer:  # noqa: S310 - an address of our own
         families = {family.name: family for family in text_string_to_metric_families(answer.read().decode())}
     samples = families["oddsbridge_reconciles"].samples
-    return sum(sample.value for sample in samples if sample.labels["cause"] == "again")
+    return sum(sample.value for sample in samples if "again" in sample.labels.values())
 
 
 def command(scene: Scene, who: Contestant, prefix: str) -> list[str]:

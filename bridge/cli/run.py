@@ -33,7 +33,7 @@ def run(
         log.warning(sentence)
     gc.collect()
     gc.freeze()  # what is loaded now lives as long as the process
-    gc.set_threshold(50_000, 50, 100)  # entries make no cycles, and looking for some took a fifth of the time
+    gc.set_threshold(1_000_000, 50, 100)  # entries make no cycles, and looking for some took a fifth of the time
     asyncio.run(_live(settings))
 
 
