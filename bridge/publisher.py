@@ -168,13 +168,11 @@ class Publisher(Herald):
         headers = self._explode.headers(event, entry_id, text)
         parts = [self._explode.part(event, entry.items, headers)] if entry.items else []
         received_ms = self._last_ms = int(received * 1000)
-        size = entry.size
         if event in ODD_EVENTS:
             if self.board is not None and entry.items:
                 locked = event in LOCKING_EVENTS
                 told = self.board.tell(entry.items, place, locked=locked, live_ms=received_ms)
                 parts.append(self._explode.states(told, headers, text, locked=locked))
-                size *= 2
         elif event in FIXTURE_EVENTS and self._heals:  # else nobody asks for it, and nobody forgets it
             for key, value in entry.items:
                 self.fixtures.note(event, key.decode(), value, received)
@@ -186,7 +184,7 @@ class Publisher(Herald):
                 received_ms=received_ms,
                 records=[],
                 parts=parts,
-                size=size + RECORD_BYTES * (len(entry.items) * len(parts) + 1),
+                size=entry.size + RECORD_BYTES * (len(entry.items) * len(parts) + 1),
                 headers=headers,
                 by_line=entry.by_line,
                 counts=entry_id is None,
@@ -247,7 +245,7 @@ class Publisher(Herald):
     def _offer_made_up(
         self, event: str, headers: Headers, *, parts: Sequence[Part] = (), records: Sequence[Record] = ()
     ) -> None:
-        values = [value for part in parts for _, value in part.items]
+        own = parts[0].items if parts else []  # of an odd's state it is the very same bytes
         self._buffer.offer(
             Held(
                 stream=self.name,
@@ -256,7 +254,7 @@ class Publisher(Herald):
                 received_ms=self._now_ms(),
                 records=list(records),
                 parts=list(parts),
-                size=sum(map(len, values)) + RECORD_BYTES * (len(values) + len(records) + 1),
+                size=sum([len(value) for _, value in own]) + RECORD_BYTES * (len(own) * len(parts) + len(records) + 1),
                 headers=headers,
                 counts=True,
             )

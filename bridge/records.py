@@ -36,12 +36,23 @@ class Record(NamedTuple):
 class Part(NamedTuple):
     """Records of one entry that go to one topic: all that an entry has of them, without an object for each.
 
-    `items` are their keys and values.
+    Attributes:
+        topic: The topic.
+        headers: The headers of each.
+        items: Their keys, and what each value has of its own.
+        before: What each value begins with.
+        behind: What each value ends with.
     """
 
     topic: str
     headers: Headers
     items: list[tuple[bytes, bytes]]
+    before: bytes = b""
+    behind: bytes = b""
+
+    def singles(self) -> list[Record]:
+        """An object for each record."""
+        return [Record(self.topic, key, self.before + own + self.behind, self.headers) for key, own in self.items]
 
 
 @dataclass(slots=True)
@@ -84,7 +95,7 @@ class Held:
 
     def single_out(self) -> None:
         """Give each record an object of its own, so that one can be told from another and replaced."""
-        singles = [Record(part.topic, key, value, part.headers) for part in self.parts for key, value in part.items]
+        singles = [record for part in self.parts for record in part.singles()]
         self.records[:0] = singles
         self.parts = []
 
@@ -173,7 +184,7 @@ class Explode:
         """
         head = state_head(self.stream, order_text, locked=locked)
         beside = [header for header in headers if header[0] in _BESIDE_STATE]
-        return Part(self.state_topic, beside, [(key, head + value + b"}") for key, value in items])
+        return Part(self.state_topic, beside, items, before=head, behind=b"}")
 
     def tombstones(self, keys: list[bytes], headers: Headers) -> list[Record]:
         """For each odd the record that takes it out of that topic."""

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
+from bridge.kafka.builder import Builder, shared
 from bridge.kafka.partitioner import Spots, spots_of
-from bridge.kafka.producer import BATCH_BYTES, Builder, empty_batch
+from bridge.kafka.producer import BATCH_BYTES
 from bridge.kafka.topics import Existing
 from bridge.records import Part, Record
 
@@ -71,7 +72,8 @@ class Packer:
 
     def pack_part(self, part: Part, timestamp_ms: int) -> list[Batch]:
         """Add an entry's records to their batches. Returns the batches that are full with what came before."""
-        topic, headers, items = part
+        topic, headers, items, before, behind = part
+        common = shared(headers, before, behind)
         lane = self._lanes[topic]
         batches, spots, full = lane.open, lane.spots, []
         size = 0
@@ -81,13 +83,13 @@ class Packer:
             if partition is None:
                 partition = spots.find(key)
             batch = batches[partition]
-            if batch is None or batch.most or not batch.builder.add(key, value, timestamp_ms, headers):
+            if batch is None or batch.most or not batch.builder.add(key, value, timestamp_ms, common):
                 if batch is not None:
                     full.append(batch)
                 batch = batches[partition] = Batch(topic, partition, self._producer.batch(lane.limit))
-                batch.builder.add(key, value, timestamp_ms, headers)
+                batch.builder.add(key, value, timestamp_ms, common)
         lane.records += len(items)
-        lane.size += size
+        lane.size += size + common.size * len(items)
         return full
 
     def pack(self, record: Record, timestamp_ms: int) -> Batch | None:
@@ -120,7 +122,7 @@ class Packer:
 
     def _append(self, batch: Batch, record: Record, timestamp_ms: int) -> bool:
         value = None if record.is_tombstone else record.value
-        if not batch.builder.add(record.key, value, timestamp_ms, record.headers):
+        if not batch.builder.add(record.key, value, timestamp_ms, shared(record.headers)):
             return False
         batch.records.append(record)
         return True
@@ -145,6 +147,6 @@ def fits(compression: str | None, record: Record, limit: int) -> bool:
         return True
     if compression is None:
         return False
-    trial = empty_batch(limit, compression, transactional=True)
-    trial.add(record.key, record.value, 0, record.headers)
+    trial = Builder(limit, compression, transactional=True)
+    trial.add(record.key, record.value, 0, shared(record.headers))
     return len(trial._build()) <= limit  # noqa: SLF001 -- a batch that was built can't be sent, only measured

@@ -21,12 +21,11 @@ from aiokafka.errors import (
     TransactionalIdAuthorizationFailed,
     UnsupportedVersionError,
 )
-from aiokafka.producer.message_accumulator import BatchBuilder
 
 from bridge.errors import KafkaFailure
 from bridge.kafka import InvalidRecordError
+from bridge.kafka.builder import Builder
 from bridge.kafka.refusals import AUTHORIZATION, failure, principal
-from bridge.records import Headers
 
 BATCH_BYTES: Final = 256 * 1024
 """The size of a full batch. aiokafka keeps one request in flight a broker, so its own 16 KiB are too small."""
@@ -37,23 +36,6 @@ RECORD_FAULTS: Final = (MessageSizeTooLargeError, RecordListTooLargeError, Inval
 """What a broker says of a batch when the fault is in a record."""
 
 _NOT_IDEMPOTENT: Final = (ClusterAuthorizationFailedError, UnsupportedVersionError, IncompatibleBrokerVersion)
-
-
-class Builder(BatchBuilder):  # type: ignore[misc]
-    """aiokafka's builder of a batch, without what its `append` does for each record and the bridge doesn't need."""
-
-    def add(self, key: bytes, value: bytes | None, timestamp_ms: int, headers: Headers) -> bool:
-        """Add a record; False when it doesn't fit any more. An empty batch takes any."""
-        if self._builder.append(self._relative_offset, timestamp_ms, key, value, headers) is None:
-            return False
-        self._relative_offset += 1
-        return True
-
-
-def empty_batch(limit: int, compression: str | None, *, transactional: bool) -> Builder:
-    """An empty batch; `create_batch` of aiokafka knows but one limit for all topics."""
-    codec = AIOKafkaProducer._COMPRESSORS[compression][1] if compression else 0  # noqa: SLF001
-    return Builder(limit, codec, is_transactional=transactional)
 
 
 class Producer:
@@ -131,7 +113,7 @@ class Producer:
 
     def batch(self, limit: int) -> Builder:
         """An empty batch that takes at most `limit` bytes before compression, but always one record."""
-        return empty_batch(limit, self._compression, transactional=self.transactional)
+        return Builder(limit, self._compression, transactional=self.transactional)
 
     async def begin(self) -> None:
         """Begin a transaction."""

@@ -5,14 +5,13 @@ from collections.abc import Collection
 from functools import partial
 from math import log2
 
-from aiokafka.producer.message_accumulator import BatchBuilder
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.burial import Burial, halve
 from bridge.entries import EntryId, Reject
 from bridge.kafka.batches import Batch, Packer, fits
-from bridge.kafka.producer import empty_batch
+from bridge.kafka.builder import Builder, shared
 from bridge.kafka.topics import Existing
 from bridge.records import Headers, Held, Record
 
@@ -42,8 +41,8 @@ def _anything(_: Record) -> bool:
 
 
 class Builders:
-    def batch(self, limit: int) -> BatchBuilder:
-        return empty_batch(limit, None, transactional=True)
+    def batch(self, limit: int) -> Builder:
+        return Builder(limit, None, transactional=True)
 
 
 def batches(one: Held, of: dict[str, Existing], alone: dict[int, int]) -> list[Batch]:
@@ -119,7 +118,7 @@ def test_what_a_topic_wouldnt_take_alone_is_buried_before_it_is_sent(sizes: list
     burial(of).too_large([one])
     for record, size in zip(one.records, sizes, strict=True):
         alone = Builders().batch(10**6)
-        alone.append(key=b"odd-10", value=b"x" * size, timestamp=7, headers=[("event", b"odds")])
+        alone.add(b"odd-10", b"x" * size, 7, shared([("event", b"odds")]))
         if record.topic == LETTERS:
             assert alone.size() > limit - 100, "the estimate is at most a hundred bytes on the safe side"
             assert json.loads(record.value)["reason"] == "too-large"
@@ -147,7 +146,7 @@ def test_a_dead_letter_fits_its_topic_whatever_the_name_of_its_event(name: int, 
     burial(of).bury(one, "refused", "why", _anything)
     (letter,) = one.records
     sent = Builders().batch(10**7)
-    sent.append(key=letter.key, value=letter.value, timestamp=7, headers=letter.headers)
+    sent.add(letter.key, letter.value, 7, shared(letter.headers))
     assert letter.topic == LETTERS
     assert sent.size() <= limit
 

@@ -281,7 +281,7 @@ async def test_what_is_over_for_long_enough_is_taken_out(scene: Offering) -> Non
 
 
 async def test_a_large_repair_is_read_no_faster_than_kafka_takes_it(monkeypatch: Patch) -> None:
-    scene = Offering(monkeypatch, limit=2_000)
+    scene = Offering(monkeypatch, limit=1_700)
     scene.upstream.alive = {f"F{n}": row(f"F{n}") for n in range(1, 6)}
     for fixture in scene.upstream.alive:
         scene.offer(f"{fixture}-a", f"{fixture}-b", fixture_id=fixture)

@@ -130,18 +130,22 @@ def test_one_record_an_item_in_order_and_verbatim(items: list[tuple[bytes, bytes
 @given(st.lists(st.tuples(st.binary(max_size=8), st.sampled_from([b"{}", b'{"id":"a"}'])), max_size=20), st.booleans())
 def test_a_state_wraps_the_odd_as_it_came(items: list[tuple[bytes, bytes]], locked: bool) -> None:
     made = Explode(stream="nba", topics=KNOWN, unknown_prefix="?", odds_format="DECIMAL", state_topic="states")
-    topic, headers, states = made.states(items, made.headers("odds", None, "5-1-7"), "5-1-7", locked=locked)
-    assert (topic, dict(headers)) == ("states", {"event": b"odds", "origin": b"stream", "odds_format": b"DECIMAL"})
-    assert [key for key, _ in states] == [key for key, _ in items]
-    for (_, odd), (_, state) in zip(items, states, strict=True):
-        assert json.loads(state) == {
+    part = made.states(items, made.headers("odds", None, "5-1-7"), "5-1-7", locked=locked)
+    assert (part.topic, dict(part.headers)) == (
+        "states",
+        {"event": b"odds", "origin": b"stream", "odds_format": b"DECIMAL"},
+    )
+    states = part.singles()
+    assert [state.key for state in states] == [key for key, _ in items]
+    for (_, odd), state in zip(items, states, strict=True):
+        assert json.loads(state.value) == {
             "v": 1,
             "stream": "nba",
             "order": "5-1-7",
             "locked": locked,
             "odd": json.loads(odd),
         }
-        assert state.endswith(b'"odd":' + odd + b"}")
+        assert state.value.endswith(b'"odd":' + odd + b"}")
 
 
 # --- dead letters -------------------------------------------------------------------------------------------------

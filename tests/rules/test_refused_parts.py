@@ -12,7 +12,7 @@ from bridge.entries import EntryId
 from bridge.errors import RecordsRefused
 from bridge.health import ShardHealth
 from bridge.kafka.batches import Batch, Packer
-from bridge.kafka.producer import Builder, empty_batch
+from bridge.kafka.builder import Builder, Shared
 from bridge.kafka.topics import Existing
 from bridge.kafka.writer import Round
 from bridge.records import Headers, Held, Part, Record
@@ -26,11 +26,11 @@ class Noted:
     """A batch whose values can be looked at."""
 
     def __init__(self, limit: int) -> None:
-        self._builder = empty_batch(limit, None, transactional=True)
+        self._builder = Builder(limit, None, transactional=True)
         self.values: list[bytes | None] = []
 
-    def add(self, key: bytes, value: bytes | None, timestamp_ms: int, headers: Headers) -> bool:
-        added = self._builder.add(key, value, timestamp_ms, headers)
+    def add(self, key: bytes, value: bytes | None, timestamp_ms: int, common: Shared) -> bool:
+        added = self._builder.add(key, value, timestamp_ms, common)
         if added:
             self.values.append(value)
         return added

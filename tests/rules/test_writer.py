@@ -14,12 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.errors import CommitUnknown, KafkaFailure, RecordsRefused, Unpublishable
+from bridge.kafka.builder import Builder, Shared
 from bridge.kafka.partitioner import partition_for
-from bridge.kafka.producer import Builder, Producer, empty_batch
+from bridge.kafka.producer import Producer
 from bridge.kafka.refusals import failure
 from bridge.kafka.topics import Existing
 from bridge.kafka.writer import Round, Writer
-from bridge.records import Headers, Held, Part, Record
+from bridge.records import Held, Part, Record
 
 TOPICS = {"p.odds": Existing(3, {"max.message.bytes": "4000"}), "p.checkpoints": Existing(4, {})}
 SHARD = 2
@@ -33,8 +34,8 @@ class Noted:
         self._builder = builder
         self.records: list[tuple[bytes, bytes, int]] = []
 
-    def add(self, key: bytes, value: bytes, timestamp_ms: int, headers: Headers) -> bool:
-        added = self._builder.add(key, value, timestamp_ms, headers)
+    def add(self, key: bytes, value: bytes, timestamp_ms: int, common: Shared) -> bool:
+        added = self._builder.add(key, value, timestamp_ms, common)
         if added:
             self.records.append((key, value, timestamp_ms))
         return added
@@ -70,7 +71,7 @@ class Noting:
         self.said.append("commit")
 
     def batch(self, limit: int) -> Builder:
-        return cast("Builder", Noted(empty_batch(limit, None, transactional=True)))
+        return cast("Builder", Noted(Builder(limit, None, transactional=True)))
 
     async def send(self, batch: Builder, topic: str, partition: int) -> "asyncio.Future[None]":
         self.said.append(f"send {topic}")

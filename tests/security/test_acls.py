@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 from aiokafka.errors import IllegalOperation
-from aiokafka.producer.message_accumulator import BatchBuilder
 
 from bridge.cli.exits import Exit
 from bridge.errors import Unpublishable
 from bridge.kafka.acls import Acl, needed
+from bridge.kafka.builder import Builder, shared
 from bridge.kafka.cluster import Cluster
 from bridge.kafka.producer import Producer
 from bridge.kafka.topics import Topic
@@ -137,9 +137,9 @@ async def test_a_permission_taken_away_blocks_and_given_back_goes_on(
             await assert_all_arrived(locked, unique, bridge, control)
 
 
-def batch(producer: Producer) -> BatchBuilder:
+def batch(producer: Producer) -> Builder:
     made = producer.batch(1_000)
-    made.append(timestamp=None, key=b"key", value=b"value", headers=[])
+    made.add(b"key", b"value", int(time.time() * 1000), shared([]))
     return made
 
 

@@ -12,11 +12,11 @@ import sys
 from typing import Any, NoReturn
 
 from aiokafka.errors import KafkaConnectionError
-from aiokafka.producer.message_accumulator import BatchBuilder
 
 from bridge import assembly, shard
 from bridge.cli import main
 from bridge.kafka import topics
+from bridge.kafka.builder import Builder
 from bridge.kafka.producer import Producer
 from bridge.logs import get_logger
 from tests.support.offsets import ends
@@ -63,7 +63,7 @@ class Faulty(Producer):
         self._broken = False
         await super().begin()
 
-    async def send(self, batch: BatchBuilder, topic: str, partition: int) -> "asyncio.Future[Any]":
+    async def send(self, batch: Builder, topic: str, partition: int) -> "asyncio.Future[Any]":
         self._sent.append((topic, partition))
         if self.faults[:1] == ["delivery"] and self._with_entries and not self._broken:
             self._broken = True

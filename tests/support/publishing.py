@@ -75,7 +75,7 @@ class Publishing:
         """All records that are offered, in order."""
         found = []
         for held in self.held:
-            found += [Record(part.topic, key, value, part.headers) for part in held.parts for key, value in part.items]
+            found += [record for part in held.parts for record in part.singles()]
             found += held.records
         return found
 
