@@ -65,8 +65,8 @@ async def read_states(
         auto_offset_reset="earliest",
         enable_auto_commit=False,
         fetch_max_wait_ms=50,
-        fetch_max_bytes=32 * 2**20,
-        max_partition_fetch_bytes=8 * 2**20,
+        fetch_max_bytes=8 * 2**20,  # some 80,000 odds, as they are compressed
+        max_partition_fetch_bytes=2**20,
     )
     names = sorted(set(topics))
     doing = f"reading {', '.join(names)}"

@@ -1,10 +1,10 @@
 """What a look found of the odds: what is published at once, what waits, and what is only counted."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from bridge.continuity import LIVE_MARGIN_MS, Board, Change, Difference, Locks, standing
-from bridge.publisher import Publisher
+from bridge.publisher import AT_ONCE, Publisher
 from bridge.reconcile.look import Cause, Look
 
 
@@ -83,8 +83,11 @@ class Differences:
             self._look.unsure.add(fixture)
             self._look.sure_at = max(self._look.sure_at, (known.live_ms + LIVE_MARGIN_MS) / 1000)
 
-    def end(self) -> None:
-        """All that could be had was compared: now the locks, unless they are too many to be believed at once."""
+    def end(self) -> Iterator[None]:
+        """All that could be had was compared: now the locks, unless they are too many to be believed at once.
+
+        Some are published at each step; between two of them others may run.
+        """
         if self._audit:
             return
         free, self._look.withheld = self._locks.judged()
@@ -94,7 +97,9 @@ class Differences:
             if confirmed.suspicious and len(confirmed.locked) < len(withheld.locked):
                 self._look.suspicious.append((withheld.sportsbook, confirmed.locks, confirmed.open))
             self._look.withheld = [w for w in self._look.withheld if w.sportsbook != withheld.sportsbook]
-        self._publish("locked", free)
+        for start in range(0, len(free), AT_ONCE):
+            self._publish("locked", free[start : start + AT_ONCE])
+            yield
 
     def _borne_out(self, changes: list[Change]) -> list[Change]:
         """In an audit's second look only what the first showed too."""

@@ -98,7 +98,9 @@ class OddsComparison:
             raise UpstreamError(
                 f"upstream's snapshot names none of the {len(asked)} fixtures asked for", reason="empty"
             )
-        comparing.end()
+        for _ in comparing.end():
+            await self._buffer.room()
+            await asyncio.sleep(0)
         if only is None:
             self._open = comparing.open
             await self._take_over(look)
