@@ -21,6 +21,7 @@ from bridge.kafka.connection import Access
 from bridge.kafka.ownership import Identity
 from bridge.kafka.plan import topic_sets, topics_of
 from bridge.logs import get_logger
+from bridge.memory import give_back
 from bridge.metrics import Metrics
 from bridge.shard import Shard
 from bridge.summary import summarize
@@ -70,6 +71,7 @@ class Daemon:
         admin = AdminServer(address.host, address.port, self._health, self._metrics)
         await admin.start()
         summary = asyncio.create_task(summarize(self._metrics, self._health))
+        tidying = asyncio.create_task(give_back())
         watching = asyncio.create_task(self._access.watch())
         log.info(
             "oddsbridge starts",
@@ -97,6 +99,7 @@ class Daemon:
                 await self._run_shards(assembly)
         finally:
             summary.cancel()
+            tidying.cancel()
             watching.cancel()
             await admin.stop()
             log.info("oddsbridge has ended")

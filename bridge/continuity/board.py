@@ -7,7 +7,7 @@ from weakref import WeakSet
 from bridge.continuity.packing import Order, Stamp, odd_of, pack, place_of, stamp_of
 from bridge.continuity.places import Place, Places, place_in
 
-ROOM_BYTES = 64 * 2**20
+ROOM_BYTES = 48 * 2**20
 """Bytes of odds that a process holds as they came; the others are packed."""
 
 _STRIDE = 64 * 2**10  # bytes that are packed at a time, in about a millisecond
