@@ -24,11 +24,11 @@ demo: $(READY) ## a real Kafka, a simulated OpticOdds and the daemon: kill it, a
 
 # The tests import `bridge` from the wheel, also in the processes that they start: it comes first on PYTHONPATH, and with
 # PYTHONSAFEPATH no working directory comes before that. `.venv/bin/python -m pytest` runs them against the checkout.
-test: $(READY) ## all tests, of the wheel that users install, against the embedded Kafka
+test: $(READY) ## all tests, of the wheel that users install, against the embedded Kafka, in two processes
 	@site=$$(mktemp -d) && trap 'rm -rf "$$site"' EXIT && \
 	$(BIN)/python -m hatchling build -t wheel -d "$$site" >/dev/null && \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-index --no-deps --target "$$site/installed" "$$site"/*.whl && \
-	WHEEL_UNDER_TEST="$$site/installed" PYTHONPATH="$$site/installed:$(CURDIR)" PYTHONSAFEPATH=1 $(BIN)/python -m pytest -o pythonpath=
+	WHEEL_UNDER_TEST="$$site/installed" PYTHONPATH="$$site/installed:$(CURDIR)" PYTHONSAFEPATH=1 $(BIN)/python -m pytest -o pythonpath= -n 2 --dist loadfile
 
 lint: $(READY) ## style: ruff's rules and format
 	@$(BIN)/ruff check .

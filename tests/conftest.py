@@ -1,10 +1,14 @@
-"""What the tests share: one embedded Kafka for all of them, and names that nobody else uses."""
+"""What the tests share: one embedded Kafka for all of them, names that nobody else uses, and the numbers they tell.
+
+`make test` runs them in two processes side by side, for they wait more than they work; then each process has a broker.
+"""
 
 import os
 import signal
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -18,6 +22,8 @@ from bridge.errors import DemoUnavailable
 # A machine that has other things to do may stand still in the middle of an example: none has a time limit.
 settings.register_profile("oddsbridge", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("oddsbridge")
+
+_told: list[str] = []
 
 
 def pytest_configure() -> None:
@@ -65,3 +71,27 @@ def unique() -> str:
 def own_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     """A secret that one test has the logs hide isn't hidden from the others."""
     monkeypatch.setattr(bridge.logs, "_secrets", type(bridge.logs._secrets)())
+
+
+@pytest.fixture
+def tell() -> Callable[[str], None]:
+    """Show a measured number at the end of the run, also when all went well."""
+    return _told.append
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Of several processes each hands its numbers to the one that shows them."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["told"] = _told
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    _told.extend(getattr(node, "workeroutput", {}).get("told", []))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if _told:
+        terminalreporter.section("what the tests measured")
+        for line in _told:
+            terminalreporter.line(line)

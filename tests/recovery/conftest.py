@@ -1,12 +1,10 @@
-"""A broker that these tests may kill, pause and mistreat without troubling others; and the numbers that they tell."""
+"""A broker that these tests may kill, pause and mistreat without troubling others."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from bridge.demo.kafka import EmbeddedKafka
-
-_told: list[str] = []
 
 
 @pytest.fixture(scope="package")
@@ -19,16 +17,3 @@ def own() -> Iterator[EmbeddedKafka]:
         }
     ) as broker:
         yield broker
-
-
-@pytest.fixture
-def tell() -> Callable[[str], None]:
-    """Show a measured number at the end of the run, also when all went well."""
-    return _told.append
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if _told:
-        terminalreporter.section("what the recovery tests measured")
-        for line in _told:
-            terminalreporter.line(line)
