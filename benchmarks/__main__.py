@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: bench, all, profile, report. Run by `make`."""
+"""`python -m benchmarks`: bench, all, continuity, profile, report. Run by `make`."""
 
 import argparse
 import json
@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks import capacity, latency, profiling, recovery, report, tables, throughput
+from benchmarks import capacity, continuity, latency, profiling, recovery, report, tables, throughput
 from benchmarks.contestants import ALL, EXACTLY_ONCE, GUIDE, WHOLE
 from benchmarks.pool import SPORT, make
 from benchmarks.scene import Scene
@@ -141,9 +141,9 @@ def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
-    for verb in ("bench", "all"):
+    for verb in ("bench", "all", "continuity"):
         options = verbs.add_parser(verb)
-        options.add_argument("--rounds", type=int, default=5 if verb == "bench" else 3, help="alternating rounds")
+        options.add_argument("--rounds", type=int, default=3 if verb == "all" else 5, help="alternating rounds")
         options.add_argument("--seconds", type=float, default=3.0, help="of a round")
         if verb == "bench":
             options.add_argument("--framing", choices=FRAMINGS, default="chunked", help="of the streams' bodies")
@@ -153,6 +153,9 @@ def main() -> int:
     given = parser.parse_args()
     if given.verb == "bench":
         good = bench(given.framing, given.rounds, given.seconds, only_throughput=given.only_throughput)
+    elif given.verb == "continuity":
+        continuity.measure(make(), given.rounds, given.seconds, tell)
+        good = True
     elif given.verb == "all":
         good = rest(given.rounds, given.seconds)
     else:

@@ -84,7 +84,7 @@ def launch(scene: Scene, who: Contestant, prefix: str, line: list[str]) -> Child
         # The first snapshot: what is measured begins when all of it is there, and was looked at once more.
         scene.topics.quiet(prefix, at_least=scene.upstream.open_odds() if who.snapshot else 0)
         if who.snapshot:
-            again = partial(_looked_again, child)
+            again = partial(compared, child, "again")
             until(lambda: child.check() and again() >= who.streams, within=120, what="the second look", every=0.5)
     except BaseException:
         child.kill()
@@ -92,13 +92,13 @@ def launch(scene: Scene, who: Contestant, prefix: str, line: list[str]) -> Child
     return child
 
 
-def _looked_again(child: Child) -> float:
-    """How many streams were compared with the snapshot for the second time, some seconds after the first."""
+def compared(child: Child, why: str) -> float:
+    """How often its streams were compared with the snapshot for a reason; "again" is the look some seconds later."""
     admin = json.loads(next(line for line in child.text.splitlines() if '"admin"' in line))["admin"]
     with urlopen(f"{admin}/metrics", timeout=30) as answer:  # noqa: S310 - an address of our own
         families = {family.name: family for family in text_string_to_metric_families(answer.read().decode())}
     samples = families["oddsbridge_reconciles"].samples
-    return sum(sample.value for sample in samples if "again" in sample.labels.values())
+    return sum(sample.value for sample in samples if sample.labels.get("reason") == why)
 
 
 def command(scene: Scene, who: Contestant, prefix: str) -> list[str]:

@@ -23,6 +23,7 @@ Kafka and the same events. Ratios travel to other machines; absolute numbers don
 make bench      # throughput and latency, {minutes}
 make bench-all  # that and the rest: memory, many streams, shards, kills
 make profile    # where the bridge's time goes
+.venv/bin/python -m benchmarks continuity  # what continuity costs: rate, comparison, a million known odds
 .venv/bin/python -m benchmarks report > docs/performance.md
 ```
 

@@ -82,6 +82,10 @@ class Child:
         """Memory that is its own (USS), its children's too, in MB."""
         return sum(float(process.memory_full_info().uss) for process in self._family()) / 1e6
 
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self._process.send_signal(number)
+
     def stop(self, within: float = 20.0) -> None:
         """SIGTERM, and SIGKILL when it takes too long."""
         if self.runs:
