@@ -20,7 +20,7 @@ HEADROOM = 2.0
 """How many times as fast as the fastest result the upstream has to be."""
 
 LATENCY_PASSES = 2
-LATENCY_S = 5.0
+LATENCY_S = 4.5
 TRIES = 5
 
 
