@@ -5,12 +5,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
 
+from benchmarks import tables
 from benchmarks.contestants import EXACTLY_ONCE, WHOLE, compared, start
 from benchmarks.pool import Template
 from benchmarks.scene import Scene, killed, until
-from benchmarks.throughput import rounds
+from benchmarks.throughput import rounds, summary
 
 COMPARED = 100_000
 """Odds to which the time of a comparison is scaled."""
@@ -19,12 +19,10 @@ COMPARED = 100_000
 def rates(scene: Scene, pool: Sequence[Template], times: int, seconds: float, tell: Callable[[str], None]) -> list[str]:
     """Lines that say how much of the rate is left, by wall clock and by CPU."""
     played = rounds(scene, (EXACTLY_ONCE, WHOLE), pool, times=times, seconds=seconds, tell=tell)
-    pairs = list(zip(played[EXACTLY_ONCE.name], played[WHOLE.name], strict=True))
-    wall = sorted(whole.odds_s / without.odds_s for without, whole in pairs)
-    cpu = sorted(without.cpu_s / whole.cpu_s for without, whole in pairs)
+    found = {name: summary(results) for name, results in played.items()}
+    wall, cpu = tables.ratios(found, WHOLE.name, EXACTLY_ONCE.name)
     return [
-        f"with continuity and odds-state it keeps, of the rate without them, "
-        f"{of[len(of) // 2]:.0%} (from {of[0]:.0%} to {of[-1]:.0%}) by {name}"
+        f"with continuity and odds-state it keeps, of the rate without them, {tables.spread(of, '{:.0%}')} by {name}"
         for name, of in (("wall clock", wall), ("CPU", cpu))
     ]
 
@@ -47,14 +45,9 @@ def comparison(scene: Scene) -> str:
     )
 
 
-def known() -> None:
-    """Print what a million known odds take."""
-    subprocess.run([sys.executable, "-m", "benchmarks.known_odds"], check=True)
-
-
-def measure(pool: Sequence[Template], times: int, seconds: float, tell: Callable[[str], Any]) -> None:
-    """All three."""
+def measure(pool: Sequence[Template], times: int, seconds: float, tell: Callable[[str], None]) -> None:
+    """All three; what a million known odds take is printed by a process of its own."""
     with Scene() as scene:
         for line in [*rates(scene, pool, times, seconds, tell), comparison(scene)]:
             tell(line)
-    known()
+    subprocess.run([sys.executable, "-m", "benchmarks.known_odds"], check=True)

@@ -40,8 +40,8 @@ _HOW = (
     "**Cores**: {cores}",
     "**Rounds** alternate, {rounds} of {seconds:g} s each; a ratio is to the guide's loop in the same round. A round "
     "lasts from the first write upstream until the last odd is visible to a `read_committed` reader.",
-    "**The same for all**: events, topics, acks=all, zstd at each library's own level, batches of at most 256 KiB. All "
-    "else is at its default.",
+    "**The same for all**: events, topics, acks=all, zstd, batches of at most 256 KiB. zstd's level is 1 in the "
+    "bridge, and the libraries' own (3) elsewhere. All else is at its default.",
     "**Counted**: after each round a reader of its own (librdkafka, `read_committed`) looks for every odd of every "
     "event. Who lost or doubled one is disqualified, however fast.",
     "**Latency** is from the write upstream until a `read_committed` consumer has the record, at random intervals, 3 "

@@ -3,7 +3,7 @@
 import asyncio
 import ctypes
 import platform
-from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,52 +12,32 @@ from bridge import memory
 MB = 2**20
 
 
-class Library:
-    """A C library with so many free bytes."""
-
-    def __init__(self, *free: int) -> None:
-        self.trimmed = asyncio.Event()
-        self._free = list(free)
-
-    def mallinfo2(self) -> object:
-        info = memory._Info()
-        info.fordblks = self._free.pop(0) if self._free else 0
-        return info
-
-    def malloc_trim(self, pad: int) -> None:
-        assert pad == 0
-        assert not self._free, "it was trimmed for little"
-        self.trimmed.set()
-
-
-async def watched(monkeypatch: pytest.MonkeyPatch, load: Callable[[None], object]) -> "asyncio.Task[None]":
+async def watched(monkeypatch: pytest.MonkeyPatch, library: object) -> "asyncio.Task[None]":
     monkeypatch.setattr(memory, "EVERY_S", 0.001)
-    monkeypatch.setattr(ctypes, "CDLL", load)
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: library)
     return asyncio.create_task(memory.give_back())
 
 
 async def test_it_is_given_back_when_it_is_worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Calls:
-        """Functions that take attributes, as those of ctypes do."""
+    trimmed = asyncio.Event()
+    free = [0, 15 * MB, 16 * MB]
 
-        library = Library(0, 15 * MB, 16 * MB)
+    def tell() -> object:
+        return memory._Info(fordblks=free.pop(0) if free else 0)
 
-        @staticmethod
-        def mallinfo2() -> object:
-            return Calls.library.mallinfo2()
+    def trim(pad: int) -> None:
+        assert pad == 0
+        assert not free, "it was trimmed for little"
+        trimmed.set()
 
-        @staticmethod
-        def malloc_trim(pad: int) -> None:
-            Calls.library.malloc_trim(pad)
-
-    task = await watched(monkeypatch, lambda _: Calls)
-    await asyncio.wait_for(Calls.library.trimmed.wait(), 30)
+    task = await watched(monkeypatch, SimpleNamespace(mallinfo2=tell, malloc_trim=trim))
+    await asyncio.wait_for(trimmed.wait(), 30)
     assert not task.done()
     task.cancel()
 
 
 async def test_elsewhere_nothing_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
-    await asyncio.wait_for(await watched(monkeypatch, lambda _: object()), 30)
+    await asyncio.wait_for(await watched(monkeypatch, object()), 30)
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc tells what is free")
