@@ -1,10 +1,12 @@
 """Logs: one way out for the process's own lines and all libraries', and no secret ever on it.
 
 On a terminal lines are readable, elsewhere each is a JSON object. Healthy operation logs nothing but what the
-process itself has to say: libraries speak from `warning` on (all of it at level `debug`), and a library that
-repeats itself is held back (`bridge.flood`).
+process itself has to say: libraries speak from `warning` on (all of it at level `debug`), a library that repeats
+itself is held back (`bridge.flood`), and of a failure inside Kafka's client library only the error is told: the bridge
+meets each of them by a recovery, and the library's own traceback would look like a crash.
 """
 
+import copy
 import logging
 import os
 import re
@@ -26,6 +28,7 @@ from bridge.flood import OURS, Flood
 from bridge.spellings import spellings
 
 HIDDEN = "***"
+_KAFKA_CLIENT = "aiokafka"
 _MAX_DEPTH = 8
 _FIRST = ("timestamp", "level", "logger", "event")
 _MULTILINE = frozenset({"exception", "stack"})
@@ -149,7 +152,7 @@ class _Handler(logging.StreamHandler[TextIO]):
     @override
     def emit(self, record: logging.LogRecord) -> None:
         for admitted in self._flood.admit(record):
-            super().emit(admitted)
+            super().emit(_met(admitted))
 
     @override
     def handleError(self, record: logging.LogRecord) -> None:
@@ -170,6 +173,21 @@ class _Handler(logging.StreamHandler[TextIO]):
         for count in self._flood.over():
             super().emit(count)
         super().close()
+
+
+def _met(record: logging.LogRecord) -> logging.LogRecord:
+    """`record`, without the traceback when it is one of Kafka's client library and the level isn't `debug`."""
+    error = record.exc_info[1] if record.exc_info else None
+    if error is None or logging.getLogger().level <= logging.DEBUG:
+        return record
+    # The library also leaves failed tasks behind, which asyncio then reports.
+    source = type(error).__module__ if record.name == "asyncio" else record.name
+    if source.split(".", 1)[0] != _KAFKA_CLIENT:
+        return record
+    short = copy.copy(record)  # other handlers get the record too
+    short.exc_info = short.exc_text = None
+    short.__dict__["error"] = f"{type(error).__name__}: {error}"
+    return short
 
 
 def _in_order(_: WrappedLogger, __: str, event: EventDict) -> EventDict:

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 import pytest
+from aiokafka.errors import UnknownError
 
 from bridge import logs
 from bridge.flood import Flood
@@ -223,6 +224,41 @@ def test_the_counts_are_told_when_the_process_ends(out: io.StringIO) -> None:
     handler.close()
     assert [line.get("repeated") for line in _lines(out)] == [None, 2]
     assert _lines(out)[1]["over"] is True
+
+
+def _fails_with(error: Exception, logger: str) -> None:
+    try:
+        raise error
+    except Exception:
+        logging.getLogger(logger).exception("Unexpected error in sender routine")
+
+
+@pytest.mark.parametrize(
+    ("error", "logger"), [(UnknownError(SECRET), "aiokafka.producer.sender"), (UnknownError(SECRET), "asyncio"),
+                          (OSError(SECRET), "aiokafka.conn")],
+)  # fmt: skip
+def test_a_failure_inside_the_kafka_client_is_told_without_its_traceback(
+    out: io.StringIO, error: Exception, logger: str
+) -> None:
+    logs.configure("info", "json", [SECRET], stream=out)
+    _fails_with(error, logger)
+    (line,) = _lines(out)
+    assert line["event"] == "Unexpected error in sender routine"
+    assert line["error"] in {"UnknownError: [Error -1] UnknownError: ***", "OSError: ***"}
+    assert "exception" not in line
+    assert "Traceback" not in out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("level", "error", "logger"),
+    [("debug", UnknownError(), "aiokafka.conn"), ("info", UnknownError(), "bridge.shard"),
+     ("info", ValueError(), "asyncio"), ("info", ValueError(), "aiohttp.server")],
+)  # fmt: skip
+def test_every_other_traceback_is_told(out: io.StringIO, level: str, error: Exception, logger: str) -> None:
+    logs.configure(level, "json", stream=out)
+    _fails_with(error, logger)
+    (line,) = _lines(out)
+    assert "Traceback" in line["exception"]
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
