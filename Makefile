@@ -63,8 +63,8 @@ $(BENCH): requirements/bench.txt
 bench: $(READY) $(BENCH) ## throughput and latency beside what else one would write; ten minutes
 	@$(BIN)/python -m benchmarks bench
 
-bench-all: bench ## and another framing, memory, many streams, shards, kills; 40 minutes
-	@$(BIN)/python -m benchmarks bench --framing plain --only-throughput
+bench-all: bench ## and chunked bodies, memory, many streams, shards, kills; 40 minutes
+	@$(BIN)/python -m benchmarks bench --framing chunked --only-throughput
 	@$(BIN)/python -m benchmarks all
 
 profile: $(READY) $(BENCH) ## where the bridge's time goes under load

@@ -118,7 +118,7 @@ class Scene:
         framing: Of the streams' bodies, see `server.Server`.
     """
 
-    def __init__(self, framing: str = "chunked") -> None:
+    def __init__(self, framing: str = "plain") -> None:
         self.place = Place()
         self._framing = framing
         self._numbers = 0

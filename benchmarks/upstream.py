@@ -19,7 +19,7 @@ from benchmarks.board import Board
 from benchmarks.pool import Numbers, Template, make
 from benchmarks.server import Peer, Server
 
-FRAMINGS = ("chunked", "plain")
+FRAMINGS = ("plain", "chunked")
 SMALL = (3,)
 """Odds of the events that are sent at a pace."""
 

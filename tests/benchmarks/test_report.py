@@ -65,8 +65,17 @@ def test_shares_of_what_was_late() -> None:
 
 
 def test_the_page_has_all_that_was_measured() -> None:
-    page = report.page(results(), None, None)
+    page = report.page(results() | {"framing": "plain"}, None, None)
     assert "5.00" in page
     assert "2.0 / 3.0 / 3.0" in page
     assert "2026-11-27" in page
     assert "## Memory" not in page
+
+
+def test_the_page_has_both_framings() -> None:
+    plain, chunked = results() | {"framing": "plain"}, results()
+    chunked["throughput"]["exactly-once"] = rounds(270.0, 300.0, 330.0)
+    page = report.page(plain, chunked, None)
+    assert page.index("5.00") < page.index("`--framing chunked`") < page.index("3.00")
+    assert page.count("round 1: 1 missing") == 2
+    assert "Every odd arrived" not in page
