@@ -46,7 +46,8 @@ def bench(framing: str, rounds: int, seconds: float, *, only_throughput: bool) -
         found["throughput"] = {name: throughput.summary(results) for name, results in played.items()}
         found |= {"rounds": rounds, "seconds": seconds, "latency": {}}
         if not only_throughput:
-            tell(f"latency: {LATENCY_PASSES} passes of {LATENCY_S:g} s at each pace")
+            tell(f"latency: {LATENCY_PASSES} passes of {LATENCY_S:g} s at each pace, with chunked bodies")
+            scene.serve("chunked")
             found["latency"] = latency.passes(
                 scene, (GUIDE, EXACTLY_ONCE, WHOLE), small, times=LATENCY_PASSES, seconds=LATENCY_S, tell=tell
             )

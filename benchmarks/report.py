@@ -45,7 +45,8 @@ _HOW = (
     "**Counted**: after each round a reader of its own (librdkafka, `read_committed`) looks for every odd of every "
     "event. Who lost or doubled one is disqualified, however fast.",
     "**Latency** is from the write upstream until a `read_committed` consumer has the record, at random intervals, 3 "
-    "odds an event, with a Kafka that is warm. An event is written when it is due, whether or not the reader keeps up.",
+    "odds an event, with a Kafka that is warm. An event is written when it is due, whether or not the reader keeps up. "
+    "Bodies are chunked here: of one without framing requests gives an event's end only when the next one comes.",
     "**CPU** is user and system time of the process that is measured and of its children: what a core of its own would "
     "give. On a machine that does other things too, the ratio by CPU is the one to trust.",
 )

@@ -133,7 +133,7 @@ class Scene:
             self._watcher = Watcher("oddsbridge-bench-")
             self.folder = self._watcher.folder
             self.topics = Topics(self.servers)
-            self.upstream = UpstreamProcess(partial(self.start, measured=False), self.folder, self._framing)
+            self.serve(self._framing)
         except BaseException as error:
             self.__exit__(type(error), error, error.__traceback__)
             raise
@@ -145,6 +145,10 @@ class Scene:
         if hasattr(self, "_watcher"):
             self._watcher.close()
         self.kafka.stop()
+
+    def serve(self, framing: str) -> None:
+        """Have a new upstream, with another framing of the streams' bodies; the last one goes on unheard."""
+        self.upstream = UpstreamProcess(partial(self.start, measured=False), self.folder, framing)
 
     @property
     def servers(self) -> str:

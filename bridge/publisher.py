@@ -196,10 +196,10 @@ class Publisher(Herald):
 
     def _order(self, entry_id: EntryId | None) -> Order:
         """An entry's own place, or the next one that the bridge makes up."""
-        position, board = self.continuity.position, self.board
-        highest, counter = position.highest, position.counter
         if entry_id is not None:
-            return order(entry_id, highest, counter + 1)
+            return order(entry_id, None, 0)
+        position, board = self.continuity.position, self.board
+        counter = position.counter
         latest_ms = self._now_ms() + AHEAD_MS
         highest = position.highest_until(latest_ms)
         if board is None:

@@ -89,7 +89,7 @@ class Packer:
                 batch = batches[partition] = Batch(topic, partition, self._producer.batch(lane.limit))
                 batch.builder.add(key, value, timestamp_ms, common)
         lane.records += len(items)
-        lane.size += size + common.size * len(items)
+        lane.size += size + common.of_value * len(items)
         return full
 
     def pack(self, record: Record, timestamp_ms: int) -> Batch | None:

@@ -48,6 +48,7 @@ _VARINTS: Final = _Varints((number, _varint(number)) for number in range(-1, 16_
 """Zig-zag varints: the usual ones are at hand, others are made when they are asked for."""
 
 _NO_VALUE: Final = _VARINTS[-1]
+_ATTRIBUTES: Final = b"\0"  # of a record; none are defined
 
 
 class Shared(NamedTuple):
@@ -56,12 +57,14 @@ class Shared(NamedTuple):
     Attributes:
         before: What each value begins with.
         behind: What each value ends with, and the headers.
-        size: Bytes that the values have in common.
+        of_value: Bytes that the values have in common.
+        of_record: Bytes that the records have in common.
     """
 
     before: bytes
     behind: bytes
-    size: int
+    of_value: int
+    of_record: int
 
 
 def shared(headers: Headers, before: bytes = b"", behind: bytes = b"") -> Shared:
@@ -70,7 +73,8 @@ def shared(headers: Headers, before: bytes = b"", behind: bytes = b"") -> Shared
     for name, value in headers:
         name_utf8 = name.encode()
         parts += (_VARINTS[len(name_utf8)], name_utf8, _VARINTS[len(value)], value)
-    return Shared(before, b"".join(parts), len(before) + len(behind))
+    behind_all = b"".join(parts)
+    return Shared(before, behind_all, len(before) + len(behind), len(_ATTRIBUTES) + len(before) + len(behind_all))
 
 
 class Builder:
@@ -103,20 +107,22 @@ class Builder:
         if not count:
             self._first_ms = self._last_ms = timestamp_ms
         varints = _VARINTS
-        before, behind, in_common = common
+        before, behind, of_value, of_record = common
+        own = len(key)
+        since, place, key_size = varints[timestamp_ms - self._first_ms], varints[count], varints[own]
         if value is None:
             value, value_size = b"", _NO_VALUE
         else:
-            value_size = varints[in_common + len(value)]
-        since, place, key_size = varints[timestamp_ms - self._first_ms], varints[count], varints[len(key)]
-        numbers = 1 + len(since) + len(place) + len(key_size) + len(value_size)
-        size = numbers + len(key) + len(before) + len(value) + len(behind)
+            value_size = varints[of_value + len(value)]
+        own += len(value)
+        size = of_record + len(since) + len(place) + len(key_size) + len(value_size) + own
         length = varints[size]
         grown = self._size + len(length) + size
         if grown > self._limit and count:
             return False
-        self._last_ms = max(self._last_ms, timestamp_ms)
-        self._records += (length, b"\0", since, place, key_size, key, value_size, before, value, behind)
+        if timestamp_ms != self._last_ms:
+            self._last_ms = max(self._last_ms, timestamp_ms)
+        self._records += (length, _ATTRIBUTES, since, place, key_size, key, value_size, before, value, behind)
         self._size = grown
         self._count = count + 1
         return True

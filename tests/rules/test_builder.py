@@ -92,7 +92,7 @@ def test_what_values_have_in_common_stands_in_each() -> None:
         (b"b", b'{"odd":22}', 5, headers),
     ]
     assert builder._build() == aiokafkas(whole)[0]
-    assert common.size == len(b'{"odd":}')
+    assert common.of_value == len(b'{"odd":}')
 
 
 def test_sizes_are_told_before_and_after() -> None:
