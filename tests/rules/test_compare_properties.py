@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass, field
 
-from hypothesis import event, given, settings
+from hypothesis import event, example, given, settings
 from hypothesis import strategies as st
 
 from bridge.continuity import LIVE_MARGIN_MS, Room, Withheld
@@ -146,6 +146,14 @@ class Story:
     skew_ms=st.sampled_from([0, -3_000, 3_000, -86_400_000, 86_400_000]),
     room=st.sampled_from([0, 700, 10**6]),
     lost=st.booleans(),
+)
+@example(  # found by search, but not by every one: an entry comes between a comparison and what that publishes
+    hydrated=False,
+    story=[("wait", 16), ("ask", 0), ("lock", 0, 1, False), ("compare",)],
+    copilot=False,
+    skew_ms=0,
+    room=10**6,
+    lost=False,
 )
 def test_the_topics_come_to_upstreams_board(
     *, hydrated: bool, story: list[tuple[str, ...]], copilot: bool, skew_ms: int, room: int, lost: bool
