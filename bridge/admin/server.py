@@ -16,6 +16,7 @@ from bridge.admin.rates import Rates
 from bridge.errors import ConfigError
 from bridge.health import Health
 from bridge.metrics import Metrics
+from bridge.serving import HttpServer
 
 SAMPLE_S = 5.0
 """Seconds between the samples from which the status page computes rates."""
@@ -51,7 +52,7 @@ class AdminServer:
         self._health = health
         self._exposition = Exposition(metrics, health)
         self._rates = Rates(metrics, health.clock())
-        self._runner: web.AppRunner | None = None
+        self._server: HttpServer | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     async def start(self) -> None:
@@ -66,15 +67,12 @@ class AdminServer:
         app.router.add_get("/livez", self._livez)
         app.router.add_get("/readyz", self._readyz)
         app.router.add_get("/metrics", self._metrics)
-        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
-        await runner.setup()
+        server = HttpServer(app, shutdown_timeout_s=1.0, handle_signals=False)
         try:
-            await web.TCPSite(runner, self.host, self.port).start()
+            _, self.port = await server.start(self.host, self.port)
         except OSError as error:
-            await runner.cleanup()
             raise _cant_listen(self.host, self.port, error) from error
-        self._runner = runner
-        self.port = runner.addresses[0][1]
+        self._server = server
         self._sample()
 
     async def stop(self) -> None:
@@ -82,9 +80,9 @@ class AdminServer:
         timer, self._timer = self._timer, None
         if timer is not None:
             timer.cancel()
-        runner, self._runner = self._runner, None
-        if runner is not None:
-            await runner.cleanup()
+        server, self._server = self._server, None
+        if server is not None:
+            await server.stop()
 
     def _sample(self) -> None:
         self._rates.sample(self._health.clock())

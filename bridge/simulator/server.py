@@ -6,6 +6,7 @@ from typing import Self
 
 from aiohttp import web
 
+from bridge.serving import HttpServer
 from bridge.simulator.control import SimulatorControl
 from bridge.simulator.controls import Controls
 from bridge.simulator.faults import Faults
@@ -46,15 +47,8 @@ class Simulator:
         app.add_routes(Rest(self.options, world, faults).routes(BASE_PATH))
         app.add_routes([*oracle.routes(), *self._controls.routes()])
         # A client that leaves ends its handler, so that the count of clients is right.
-        self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, self.options.host, self.options.port)
-        try:
-            await site.start()
-        except OSError:
-            await self._runner.cleanup()
-            raise
-        host, port = self._runner.addresses[0][:2]
+        self._server = HttpServer(app, shutdown_timeout_s=0.1, handler_cancellation=True)
+        host, port = await self._server.start(self.options.host, self.options.port)
         self.base_url = f"http://{host}:{port}{BASE_PATH}"
         self.control = SimulatorControl(self.base_url)
         return self
@@ -65,4 +59,4 @@ class Simulator:
         await self.control.close()
         await self._controls.close()
         await self._streams.close()
-        await self._runner.cleanup()
+        await self._server.stop()

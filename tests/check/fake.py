@@ -9,6 +9,8 @@ from typing import Any, Self
 
 from aiohttp import web
 
+from bridge.serving import HttpServer
+
 KEY = "demo-key"
 
 
@@ -53,17 +55,15 @@ class FakeOpticOdds:
         app = web.Application()
         app.router.add_get("/api/v3/{path:.*}", self._answer)
         app.on_response_prepare.append(self._stamp)
-        self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        host, port = self._runner.addresses[0][:2]
+        self._server = HttpServer(app, shutdown_timeout_s=0.1, handler_cancellation=True)
+        host, port = await self._server.start("127.0.0.1", 0)
         self.base_url = f"http://{host}:{port}/api/v3"
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._runner.cleanup()
+        await self._server.stop()
 
     async def _stamp(self, _: web.Request, response: web.StreamResponse) -> None:
         response.headers.update(self.headers)

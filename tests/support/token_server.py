@@ -10,6 +10,8 @@ from urllib.parse import unquote_plus
 
 from aiohttp import BasicAuth, web
 
+from bridge.serving import HttpServer
+
 
 class TokenServer:
     """Answers `url`. What it answers can be changed; what it was asked is kept.
@@ -35,19 +37,19 @@ class TokenServer:
         self._tls = tls
         application = web.Application()
         application.router.add_post("/token", self._token)
-        self._runner = web.AppRunner(application)
+        self._server = HttpServer(application, shutdown_timeout_s=1.0)
+        self._port = 0
 
     async def __aenter__(self) -> "TokenServer":
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self._tls).start()
+        _, self._port = await self._server.start("127.0.0.1", 0, self._tls)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._runner.cleanup()
+        await self._server.stop()
 
     @property
     def url(self) -> str:
-        return f"http{'s' * (self._tls is not None)}://127.0.0.1:{self._runner.addresses[0][1]}/token"
+        return f"http{'s' * (self._tls is not None)}://127.0.0.1:{self._port}/token"
 
     async def _token(self, request: web.Request) -> web.Response:
         form = {name: str(value) for name, value in (await request.post()).items()}
