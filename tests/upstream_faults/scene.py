@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -151,10 +152,12 @@ class Scene:
         await until(look, lambda more: min(more.values()) >= entries, within=within, what="entries on all streams")
 
     async def finish(self, *, within: float = 90) -> Outcome:
-        """End all trouble and emission, wait until the bridge has it all, stop it, and read what it wrote."""
+        """End all trouble and emission, wait until the bridge has committed it all, stop it, and read what it wrote."""
         await self.control.clear_faults()
         await self.control.pause()
         logs = await self._last_words(within)
+        held = partial(self.bridge.sum, "oddsbridge_buffer_bytes")
+        await until(held, lambda n: n == 0, within=within, what="all committed, and so counted")
         self.pages += [await self.bridge.get(path) for path in ("/metrics", "/readyz", "/")]
         metrics, ready = await self.bridge.metrics(), await self.bridge.ready()
         assert await self.bridge.stop() == 0, self.bridge.text[-3_000:]
