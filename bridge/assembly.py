@@ -20,11 +20,12 @@ from bridge.kafka.catalogue import Catalogue
 from bridge.kafka.checkpoints import Stored, read
 from bridge.kafka.connection import Access
 from bridge.kafka.ownership import Identity, Ownership
-from bridge.kafka.plan import event_topics, shard_of
+from bridge.kafka.plan import event_topics, shard_of, topic_sets
 from bridge.kafka.producer import Producer
 from bridge.kafka.states import Take, read_states
 from bridge.kafka.writer import Writer
 from bridge.metrics import Metrics
+from bridge.orphans import Orphans
 from bridge.publisher import Publisher
 from bridge.reconcile import OddsComparison, Reconciler, ResultsComparison
 from bridge.reconcile.look import Comparison
@@ -100,6 +101,9 @@ class Assembly:
             for stream in settings.streams
             if self._heals and stream.feed != "results"
         }
+        kept = {home.topic for home in self._homes.values()}
+        left = {topic: lock for topic, lock in locks(settings).items() if topic not in kept}
+        self._orphans = Orphans(left, self._departed, self._read_states)
         self._adopted: set[str] = set()
         self._running: dict[str, Running] = {}
 
@@ -149,6 +153,7 @@ class Assembly:
             burial=Burial(self._dead_letters, lambda: self._catalogue.topics, partial(fits, compression)),
             buffer=buffer,
             restore=self.restore,
+            bury=self._orphans.bury if number == 0 and self._heals else None,
             health=self._health.shard(number),
             metrics=self._metrics,
         )
@@ -156,6 +161,11 @@ class Assembly:
     async def _read(self, shard: int, *, wait: bool) -> Stored:
         options = self._access.options(f"{shard}-reader")
         return await read(options, self._checkpoints, shard, deadline_s=READ_S, wait=wait)
+
+    async def _departed(self) -> set[str]:
+        """The streams of earlier configurations: they have checkpoints."""
+        stored = [await self._read(shard, wait=False) for shard in range(self._settings.kafka.shards)]
+        return {name for one in stored for name in one.checkpoints} - {stream.name for stream in self._settings.streams}
 
     async def _mine(self, shard: int) -> bool:
         """Whoever has the first shard has them all: of two processes started by mistake, one stays."""
@@ -270,6 +280,15 @@ class Assembly:
         if stream.feed == "odds" and stream.league and upstream.source_silent_s:
             polled = partial(last_polled, self._rest, stream.league, stream.sportsbook or [])
             yield Sources(publisher=publisher, polled=polled, silent_s=upstream.source_silent_s, metrics=metrics)
+
+
+def locks(settings: Settings) -> dict[str, tuple[str, str]]:
+    """For each topic of states of the prefixes in use, the event that locks an odd, and that event's topic."""
+    found: dict[str, tuple[str, str]] = {}
+    for names in topic_sets(settings).values():
+        found[names.odds_state] = ("locked-odds", names.locked_odds)
+        found[names.copilot_odds_state] = ("copilot-locked-odds", names.copilot_locked_odds)
+    return found
 
 
 def state_topic(names: Topics, stream: StreamSettings) -> str:

@@ -6,8 +6,8 @@ upstream connection: the buffer fills, then reading waits, then all goes on.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any, Protocol
 
 from bridge.alive import say_alive
 from bridge.buffer import Buffer
@@ -54,6 +54,9 @@ MakeStream = Callable[[Position, Buffer], Runs]
 Restore = Callable[[dict[str, Position]], Awaitable[None]]
 """Reads back what was published of some streams, given what is committed of each. Raises KafkaFailure."""
 
+Bury = Callable[[Buffer], Coroutine[Any, Any, None]]
+"""Offers what ends the odds of streams that aren't there any more."""
+
 
 class Shard:
     """Owns one partition of the checkpoints topic, runs its streams, and writes what they offer.
@@ -67,6 +70,7 @@ class Shard:
         burial: Puts dead letters in the place of what can't be published.
         buffer: What is held.
         restore: Reads back what was published, when somebody else has written.
+        bury: Ends the odds of streams that are gone, beside the streams; one shard does so for all.
         health: Where the state is told.
         metrics: Where the work is counted.
     """
@@ -82,6 +86,7 @@ class Shard:
         burial: Burial,
         buffer: Buffer,
         restore: Restore,
+        bury: Bury | None,
         health: ShardHealth,
         metrics: Metrics,
     ) -> None:
@@ -93,6 +98,7 @@ class Shard:
         self._catalogue = catalogue
         self._burial = burial
         self._restore = restore
+        self._bury = bury
         self._health = health
         self._metrics = metrics.shard(number)
         self._stream_metrics = metrics.stream
@@ -162,6 +168,8 @@ class Shard:
             self._tasks = [asyncio.create_task(stream.run(), name=f"stream {name}") for name, stream in streams.items()]
             saying = say_alive(list(streams.values()), self.buffer, lambda: self._health.state is ShardState.RUNNING)
             self._tasks.append(asyncio.create_task(saying, name="alive"))
+            if self._bury is not None:
+                self._tasks.append(asyncio.create_task(self._bury(self.buffer), name="orphans"))
 
     async def _stop_streams(self) -> None:
         tasks, self._tasks = self._tasks, []

@@ -26,6 +26,8 @@ class State(NamedTuple):
     live_ms: int
     """When it was told, epoch milliseconds: whoever told it, a snapshot that is older must not undo it."""
     odd: bytes
+    odds_format: bytes | None = None
+    """How its price is written, where a header says so."""
 
 
 class _Value(msgspec.Struct, gc=False):
@@ -133,4 +135,7 @@ def _state(topic: str, record: Any) -> State | None:
         ms, seq, n = map(int, value.order.split("-"))
     except (ValueError, RecursionError):
         return None
-    return State(topic, record.key, value.stream, (ms, seq, n), value.locked, record.timestamp, bytes(value.odd))
+    prices = next((header for name, header in record.headers if name == "odds_format"), None)
+    return State(
+        topic, record.key, value.stream, (ms, seq, n), value.locked, record.timestamp, bytes(value.odd), prices
+    )

@@ -1,6 +1,7 @@
 """The configuration changes between two runs: what no stream covers any more goes, what moved stays as it is."""
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from bridge.demo.kafka import EmbeddedKafka
 from bridge.simulator.options import SimulatorOptions
 from tests.support.continuity_scene import SOON, Scene, configuration, odds, other, scene
 from tests.support.told import LOCKED_LOGS
+from tests.support.waiting import until
 
 ENGLAND, SPAIN = "England - Premier League", "Spain - La Liga"
 
@@ -80,3 +82,49 @@ async def test_a_filter_changes_between_two_runs(kafka: EmbeddedKafka, unique: s
             told_again = await running.until_told(stream["name"], "reconciled", after=said[stream["name"]])
             assert told_again["cause"] == "gap", "nothing is adopted for a second time"
         await running.equal()
+
+
+async def test_the_last_stream_of_a_feed_goes(kafka: EmbeddedKafka, unique: str, tmp_path: Path) -> None:
+    """Nobody is left to write to its topics: what it left is ended by the bridge itself."""
+    stays, goes = odds("stays", "basketball", "DraftKings"), other("goes", "copilot", "baseball")
+    async with scene(kafka, unique, tmp_path, [stays, goes], options=SimulatorOptions(rate=40.0)) as running:
+        told = running.told
+
+        async def locked() -> bool:
+            await running.read()
+            return any(latest.locked for latest in told.state.values() if latest.stream == "goes")
+
+        await until(locked, bool, within=60, what="a lock, so that not all is open")
+        await running.still()
+        assert await running.bridge.stop() == 0
+        await running.read()
+        left = {key for key, latest in told.state.items() if latest.stream == "goes"}
+        were_open = {key for key in left if not told.state[key].locked}
+        others = set(told.state) - left
+        assert were_open
+        assert were_open < left
+        made_up = len(told.made_up)
+
+        await running.change([stays], configuration(running.simulator, kafka, unique, [stays]))
+        await running.bridge.start()
+
+        async def unburied() -> set[str]:
+            await running.read()
+            return left - told.buried
+
+        await until(unburied, lambda keys: not keys, within=60, what="what was left behind is out of the state")
+        assert set(told.state) == others, "nothing else is"
+        locks = [row for row in told.made_up[made_up:] if row.headers["stream"] == "goes"]
+        assert Counter(row.key for row in locks) == Counter(were_open), "what was open is locked, once"
+        assert {row.headers["event"] for row in locks} == {"copilot-locked-odds"}
+        assert all(told.log[key].locked for key in left), "behind all that was told of it"
+        ended = [line for line in running.bridge.lines() if line["event"].startswith("odds of streams that are gone")]
+        assert [(line["odds"], line["streams"]) for line in ended] == [(len(left), ["goes"])]
+
+        assert await running.bridge.stop() == 0
+        made_up = len(told.made_up)
+        await running.bridge.start()
+        await running.until_reconciled()
+        await running.pause()
+        await running.until_equal()
+        assert not [row for row in told.made_up[made_up:] if row.headers["stream"] == "goes"], "once is enough"

@@ -157,6 +157,7 @@ class Play:
             burial=Burial("p.dead-letters", lambda: TOPICS, lambda record, limit: len(record.value) < limit),
             buffer=self.buffer,
             restore=self._restore,
+            bury=None,
             health=Health().shard(0),
             metrics=self.metrics,
         )
