@@ -61,8 +61,13 @@ class Herald:
         health.last_entry_id = continuity.position.highest
         health.owes = continuity.position.owes if heals else ""
 
-    def begin(self) -> None:
-        """Say what is owed from the start: at a first one everything, after another configuration a comparison."""
+    def begin(self, *, bare: bool = False) -> None:
+        """Say what is owed from the start: at a first one everything, after another configuration a comparison.
+
+        Args:
+            bare: Whether no odd is known of, though there may have been some: whoever was taken out of the
+                configuration and comes back finds them ended.
+        """
         position = self.continuity.position
         if not self._heals:
             if position.scope or position.owes:
@@ -71,6 +76,9 @@ class Herald:
         self.uncovered = position.scope != self._scope
         if self.uncovered and position.owes != "gap":  # nothing has to be kept of it: the checkpoint's scope tells it
             self.owe("filter" if position.scope else "hydrate")
+        elif bare and not position.owes:
+            self._offer_own([], owes="hydrate")  # or an end in the middle of it would look like all of it
+            self.owe("hydrate")
 
     def tell(self, event: str, **fields: object) -> None:
         """Say something on `bridge-events`."""

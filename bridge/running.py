@@ -31,7 +31,8 @@ class Running:
 
     async def run(self) -> None:
         """Live until cancelled."""
-        self._publisher.begin()
+        board = self._publisher.board
+        self._publisher.begin(bare=board is not None and not len(board))
         if self._adopted:
             self._publisher.uncovered = True
             self._publisher.owe("filter")

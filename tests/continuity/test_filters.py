@@ -87,8 +87,10 @@ async def test_a_filter_changes_between_two_runs(kafka: EmbeddedKafka, unique: s
 async def test_the_last_stream_of_a_feed_goes(kafka: EmbeddedKafka, unique: str, tmp_path: Path) -> None:
     """Nobody is left to write to its topics: what it left is ended by the bridge itself."""
     stays, goes = odds("stays", "basketball", "DraftKings"), other("goes", "copilot", "baseball")
-    async with scene(kafka, unique, tmp_path, [stays, goes], options=SimulatorOptions(rate=40.0)) as running:
+    options = SimulatorOptions(rate=40.0)
+    async with scene(kafka, unique, tmp_path, [stays, goes], options=options, patches=SOON) as running:
         told = running.told
+        await running.until_settled()
 
         async def locked() -> bool:
             await running.read()
@@ -128,3 +130,12 @@ async def test_the_last_stream_of_a_feed_goes(kafka: EmbeddedKafka, unique: str,
         await running.pause()
         await running.until_equal()
         assert not [row for row in told.made_up[made_up:] if row.headers["stream"] == "goes"], "once is enough"
+
+        assert await running.bridge.stop() == 0
+        said = len(told.events["goes"])
+        await running.change([stays, goes], configuration(running.simulator, kafka, unique, [stays, goes]))
+        await running.bridge.start()
+        back = await running.until_told("goes", "reconciled", after=said)
+        assert not told.of("goes", "gap"), "its replay is whole, and wouldn't bring what was ended"
+        assert (back["cause"], back["new"] > 0) == ("hydrate", True)
+        await running.until_equal()

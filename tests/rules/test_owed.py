@@ -23,6 +23,7 @@ from tests.support.publishing import Publishing, after, committed, connect, even
         ("all", "", "", False),
         ("all", "gap", "gap", False),
         ("all", "again", "again", False),
+        ("all", "hydrate", "hydrate", False),
         ("other", "", "filter", True),
         ("other", "again", "filter", True),
         ("other", "gap", "gap", True),
@@ -35,6 +36,16 @@ def test_a_start_owes_what_its_checkpoint_doesnt_cover(scope: str, owed: str, ow
     scene.publisher.begin()
     assert (scene.health.owes, scene.publisher.uncovered) == (owes, uncovered)
     assert scene.held == [], "the checkpoint's scope says it again at the next start"
+
+
+@pytest.mark.parametrize(("owed", "owes"), [("", "hydrate"), ("again", "again"), ("gap", "gap")])
+def test_a_start_that_finds_no_odds_owes_all_of_them(owed: str, owes: str) -> None:
+    """The stream was out of the configuration, and its odds were ended: a whole replay wouldn't bring them back."""
+    before = after(1, scope="all", owes=owed)
+    scene = Publishing(position=before.copy())
+    scene.publisher.begin(bare=True)
+    assert (scene.health.owes, scene.publisher.uncovered) == (owes, False)
+    assert committed(scene, before).owes == owes, "also if the process ends before all of it is published"
 
 
 def test_a_gap_goes_into_the_checkpoint_with_its_announcement() -> None:
