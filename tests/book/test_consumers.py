@@ -142,7 +142,8 @@ class Example:
     async def read(self) -> None:
         assert self.process.stdout
         async for line in self.process.stdout:
-            self.lines.append(line.decode().rstrip())
+            if line.endswith(b"\n"):  # the last one is cut where the process was killed
+                self.lines.append(line.decode().rstrip())
 
 
 @asynccontextmanager
