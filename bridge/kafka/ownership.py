@@ -185,7 +185,7 @@ class Ownership:
             return  # the one who was there before
         if relieved and before is not None and claim.serial <= before.serial:
             raise _stale(self._shard)  # this instance's own claim came after that one
-        if self._claimed and await self._arbiter(self._shard):
+        if await self._arbiter(self._shard):  # also where it came between: of two that start at once, both would leave
             self._before, self._claimed = claim, False
             return
         raise OwnedElsewhere(

@@ -133,6 +133,20 @@ async def test_what_the_arbiter_gives_back_is_taken_even_if_the_first_claim_fail
     assert (await own.take()).claim == partition.claim
 
 
+@pytest.mark.parametrize("mine", [True, False])
+async def test_a_claim_that_came_between_is_taken_over_by_whoever_has_the_first_shard(mine: bool) -> None:
+    """Of two that start at once, one has the first shard and the other was here first: if it left too, both would."""
+    partition = Partition(BEFORE)
+    partition.answers = [BEFORE, OTHER]
+    own = ownership(partition, mine=mine)
+    if mine:
+        assert (await own.take()).claim == partition.claim
+    else:
+        with pytest.raises(OwnedElsewhere):
+            await own.take()
+    assert partition.did == ["look", "open", "read", *(["write", "read"] if mine else [])]
+
+
 async def test_a_claim_that_came_right_after_its_own_ends_it_at_once() -> None:
     partition = Partition(BEFORE)
     partition.answers = [BEFORE, BEFORE, OTHER]
