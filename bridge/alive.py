@@ -30,14 +30,5 @@ async def say_alive(streams: Sequence[Lives], buffer: Buffer, running: Callable[
         if buffer.full or not running():
             continue
         records = [stream.alive() for stream in streams]
-        buffer.offer(
-            Held(
-                stream="",
-                event="",
-                entry_id=None,
-                received_ms=int(time.time() * 1000),
-                records=records,
-                size=sum(len(record.value) for record in records),
-                headers=[],
-            )
-        )
+        size = sum(len(record.value) for record in records)
+        buffer.offer(Held.of_none(records, size, int(time.time() * 1000)))

@@ -20,7 +20,7 @@ from bridge.kafka.catalogue import Catalogue
 from bridge.kafka.checkpoints import Stored, read
 from bridge.kafka.connection import Access
 from bridge.kafka.ownership import Identity, Ownership
-from bridge.kafka.plan import event_topics, shard_of, topic_sets
+from bridge.kafka.plan import event_topics, locks, shard_of
 from bridge.kafka.producer import Producer
 from bridge.kafka.states import Take, read_states
 from bridge.kafka.writer import Writer
@@ -280,15 +280,6 @@ class Assembly:
         if stream.feed == "odds" and stream.league and upstream.source_silent_s:
             polled = partial(last_polled, self._rest, stream.league, stream.sportsbook or [])
             yield Sources(publisher=publisher, polled=polled, silent_s=upstream.source_silent_s, metrics=metrics)
-
-
-def locks(settings: Settings) -> dict[str, tuple[str, str]]:
-    """For each topic of states of the prefixes in use, the event that locks an odd, and that event's topic."""
-    found: dict[str, tuple[str, str]] = {}
-    for names in topic_sets(settings).values():
-        found[names.odds_state] = ("locked-odds", names.locked_odds)
-        found[names.copilot_odds_state] = ("copilot-locked-odds", names.copilot_locked_odds)
-    return found
 
 
 def state_topic(names: Topics, stream: StreamSettings) -> str:

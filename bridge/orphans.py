@@ -72,15 +72,8 @@ class Orphans:
 
     def _burial(self, states: Iterable[State]) -> Held:
         records = [record for state in states for record in self._records(state)]
-        return Held(
-            stream="",
-            event="",
-            entry_id=None,
-            received_ms=int(time.time() * 1000),
-            records=records,
-            size=sum(len(record.value) + RECORD_BYTES for record in records),
-            headers=[],
-        )
+        size = sum(len(record.value) + RECORD_BYTES for record in records)
+        return Held.of_none(records, size, int(time.time() * 1000))
 
     def _records(self, state: State) -> Iterator[Record]:
         ms, seq, n = state.order
@@ -89,7 +82,7 @@ class Orphans:
         if not state.locked:
             n += 1
             order = ("order", order_text((ms, seq, n)).encode())
-            prices = [] if state.odds_format is None else [("odds_format", state.odds_format)]
+            prices = [header for header in state.headers if header[0] == "odds_format"]
             headers = [("event", event.encode()), *beside, order, *prices]
             yield Record(topic, state.key, state.odd, headers)
         order = ("order", order_text((ms, seq, n + 1)).encode())

@@ -93,6 +93,11 @@ class Held:
     scope: str | None = None
     owes: str | None = None
 
+    @classmethod
+    def of_none(cls, records: list[Record], size: int, received_ms: int) -> "Held":
+        """Records that come of no stream's entry, and so move no stream's position."""
+        return cls("", "", None, received_ms, records, size, headers=[])
+
     def single_out(self) -> None:
         """Give each record an object of its own, so that one can be told from another and replaced."""
         singles = [record for part in self.parts for record in part.singles()]

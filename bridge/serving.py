@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from typing import Any, Final
+from typing import Final
 
 from aiohttp import web
 
@@ -20,11 +20,18 @@ class HttpServer:
     Args:
         application: What to serve.
         shutdown_timeout_s: Seconds that requests are given to end when it stops.
-        options: More for aiohttp's `AppRunner`.
+        handler_cancellation: Whether a client that leaves ends its request's handler.
     """
 
-    def __init__(self, application: web.Application, *, shutdown_timeout_s: float, **options: Any) -> None:
-        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=shutdown_timeout_s, **options)
+    def __init__(
+        self, application: web.Application, *, shutdown_timeout_s: float, handler_cancellation: bool = False
+    ) -> None:
+        self._runner = web.AppRunner(
+            application,
+            access_log=None,
+            shutdown_timeout=shutdown_timeout_s,
+            handler_cancellation=handler_cancellation,
+        )
         self._listener: asyncio.Server | None = None
 
     async def start(self, host: str | None, port: int, tls: ssl.SSLContext | None = None) -> tuple[str, int]:

@@ -67,7 +67,7 @@ class AdminServer:
         app.router.add_get("/livez", self._livez)
         app.router.add_get("/readyz", self._readyz)
         app.router.add_get("/metrics", self._metrics)
-        server = HttpServer(app, shutdown_timeout_s=1.0, handle_signals=False)
+        server = HttpServer(app, shutdown_timeout_s=1.0)
         try:
             _, self.port = await server.start(self.host, self.port)
         except OSError as error:

@@ -44,6 +44,15 @@ def topics_of(settings: Settings) -> list[Topic]:
     return list(plan.values())
 
 
+def locks(settings: Settings) -> dict[str, tuple[str, str]]:
+    """For each topic of states of the prefixes in use, the event that locks an odd, and that event's topic."""
+    found: dict[str, tuple[str, str]] = {}
+    for names in topic_sets(settings).values():
+        found[names.odds_state] = ("locked-odds", names.locked_odds)
+        found[names.copilot_odds_state] = ("copilot-locked-odds", names.copilot_locked_odds)
+    return found
+
+
 def event_topics(names: Topics) -> dict[str, str]:
     """The topic of each event that is known, by upstream's name of the event."""
     return {role.replace("_", "-"): getattr(names, role) for role in _DATA_ROLES}

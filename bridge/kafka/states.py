@@ -1,7 +1,7 @@
 """The topics that have the latest of each odd, read whole at a start: what was published, and can be compared."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -26,8 +26,7 @@ class State(NamedTuple):
     live_ms: int
     """When it was told, epoch milliseconds: whoever told it, a snapshot that is older must not undo it."""
     odd: bytes
-    odds_format: bytes | None = None
-    """How its price is written, where a header says so."""
+    headers: Sequence[tuple[str, bytes]] = ()
 
 
 class _Value(msgspec.Struct, gc=False):
@@ -135,7 +134,5 @@ def _state(topic: str, record: Any) -> State | None:
         ms, seq, n = map(int, value.order.split("-"))
     except (ValueError, RecursionError):
         return None
-    prices = next((header for name, header in record.headers if name == "odds_format"), None)
-    return State(
-        topic, record.key, value.stream, (ms, seq, n), value.locked, record.timestamp, bytes(value.odd), prices
-    )
+    odd = bytes(value.odd)
+    return State(topic, record.key, value.stream, (ms, seq, n), value.locked, record.timestamp, odd, record.headers)

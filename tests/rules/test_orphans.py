@@ -15,7 +15,8 @@ TOPICS = {"p.copilot-odds-state": ("copilot-locked-odds", "p.copilot-locked-odds
 
 
 def state(key: str, stream: str = "gone", *, locked: bool = False, prices: bytes | None = None) -> State:
-    return State(TOPIC, key.encode(), stream, (7, 3, 2), locked, 77, b'{"id":"%s"}' % key.encode(), prices)
+    headers = [("event", b"copilot-odds")] + ([] if prices is None else [("odds_format", prices)])
+    return State(TOPIC, key.encode(), stream, (7, 3, 2), locked, 77, b'{"id":"%s"}' % key.encode(), headers)
 
 
 class Scene:
